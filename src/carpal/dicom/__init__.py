@@ -1,0 +1,1 @@
+"""DICOM at the borders of carpal: pixels and header facts in."""

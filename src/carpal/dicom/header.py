@@ -1,0 +1,133 @@
+"""What a DICOM header says about the child and the exposure. A malformed value counts as none; it stops no reading."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, Literal
+
+import pydicom
+
+__all__ = ["HeaderFacts", "read_facts"]
+
+DAYS_PER_MONTH = 365.25 / 12
+MAX_AGE_MONTHS = 120 * 12
+# PatientAge is cut to whole years: a date difference further away than this shows that one of the two is made up.
+CONTRADICTION_MONTHS = 24
+
+_MONTHS_PER = {"D": 1 / DAYS_PER_MONTH, "W": 7 / DAYS_PER_MONTH, "M": 1.0, "Y": 12.0}
+
+
+@dataclass(frozen=True)
+class HeaderFacts:
+    """``spacing_mm`` is (row, column). Names and patient ids are not looked at."""
+
+    spacing_mm: tuple[float, float] | None
+    laterality: Literal["L", "R"] | None
+    sex: Literal["F", "M"] | None
+    age_months: float | None
+    study_uid: str | None
+    series_uid: str | None
+    instance_uid: str | None
+
+
+def read_facts(dataset: pydicom.Dataset) -> HeaderFacts:
+    return HeaderFacts(
+        spacing_mm=_spacing_mm(dataset),
+        laterality=_laterality(dataset),
+        sex=_sex(dataset),
+        age_months=_age_months(dataset),
+        study_uid=_uid(dataset, "StudyInstanceUID"),
+        series_uid=_uid(dataset, "SeriesInstanceUID"),
+        instance_uid=_uid(dataset, "SOPInstanceUID"),
+    )
+
+
+def _value(dataset: pydicom.Dataset, keyword: str) -> Any:
+    try:
+        return dataset.get(keyword)
+    except Exception:  # pydicom converts on access, and raises many kinds of error for malformed values
+        return None
+
+
+def _text(dataset: pydicom.Dataset, keyword: str) -> str:
+    value = _value(dataset, keyword)
+    return value.strip().upper() if isinstance(value, str) else ""
+
+
+def _spacing_mm(dataset: pydicom.Dataset) -> tuple[float, float] | None:
+    """The first valid one of calibrated spacing, spacing at the detector and spacing of the film scanner."""
+    for keyword in ("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing"):
+        try:
+            row, column = (float(v) for v in _value(dataset, keyword))
+        except (TypeError, ValueError):
+            continue
+        if all(math.isfinite(v) and 0 < v < 10 for v in (row, column)):
+            return row, column
+    return None
+
+
+def _sex(dataset: pydicom.Dataset) -> Literal["F", "M"] | None:
+    sex = _text(dataset, "PatientSex")
+    return "F" if sex == "F" else "M" if sex == "M" else None
+
+
+def _laterality(dataset: pydicom.Dataset) -> Literal["L", "R"] | None:
+    frame = _frame_anatomy(dataset)
+    for holder, keyword in ((dataset, "ImageLaterality"), (dataset, "Laterality"), (frame, "FrameLaterality")):
+        side = _text(holder, keyword)
+        if side:
+            return "L" if side == "L" else "R" if side == "R" else None
+    return None
+
+
+def _frame_anatomy(dataset: pydicom.Dataset) -> pydicom.Dataset:
+    """Where an enhanced object of one frame keeps its laterality; the data set itself for any other."""
+    for group in ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"):
+        try:
+            return dataset[group][0].FrameAnatomySequence[0]
+        except Exception:
+            continue
+    return dataset
+
+
+def _age_months(dataset: pydicom.Dataset) -> float | None:
+    """Age at the exposure: birth to study where both dates are there, else as stated; None where the two contradict."""
+    by_date, stated = _age_by_date(dataset), _stated_age(dataset)
+    if by_date is None or stated is None:
+        return by_date if stated is None else stated
+    return by_date if abs(by_date - stated) <= CONTRADICTION_MONTHS else None
+
+
+def _age_by_date(dataset: pydicom.Dataset) -> float | None:
+    birth = _date(dataset, "PatientBirthDate")
+    exposure = _date(dataset, "StudyDate") or _date(dataset, "AcquisitionDate")
+    if birth is None or exposure is None:
+        return None
+    return _plausible_age((exposure - birth).days / DAYS_PER_MONTH)
+
+
+def _stated_age(dataset: pydicom.Dataset) -> float | None:
+    match = re.fullmatch(r"([0-9]{1,3})([DWMY])", _text(dataset, "PatientAge"))
+    return _plausible_age(int(match[1]) * _MONTHS_PER[match[2]]) if match else None
+
+
+def _plausible_age(months: float) -> float | None:
+    return months if 0 <= months <= MAX_AGE_MONTHS else None
+
+
+def _date(dataset: pydicom.Dataset, keyword: str) -> date | None:
+    text = _text(dataset, keyword).replace(".", "")  # ACR-NEMA wrote 2013.05.31
+    if not re.fullmatch("[0-9]{8}", text):
+        return None
+    try:
+        return datetime.strptime(text, "%Y%m%d").date()
+    except ValueError:
+        return None
+
+
+def _uid(dataset: pydicom.Dataset, keyword: str) -> str | None:
+    text = _text(dataset, keyword)
+    return text if re.fullmatch(r"[0-9.]{1,64}", text) else None

@@ -1,0 +1,226 @@
+"""A DICOM object in: is it one radiographic image, how large is it, and what are its grey values.
+
+`parse`, then `dimensions` (nothing is decoded yet, so the caller can refuse), then `decode`. Each raises
+UnreadableRadiograph with a reason that does not name the file; the caller knows its name. Nothing of the header is
+quoted that could identify a person.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import io
+import re
+import zlib
+from typing import Any
+
+import numpy as np
+import pydicom
+from numpy.typing import NDArray
+from PIL import Image
+from pydicom import uid
+from pydicom.encaps import get_frame
+from pydicom.filereader import read_dataset
+from pydicom.pixels import apply_color_lut, get_decoder, pixel_array
+
+from carpal.dicom.codestream import claimed_dimensions, is_complete
+from carpal.dicom.grey import to_display
+from carpal.errors import ImageTooLarge, UnreadableRadiograph
+
+__all__ = ["decode", "dimensions", "parse"]
+
+_MONOCHROME = ("MONOCHROME1", "MONOCHROME2")
+_CONVERT = "convert it to an uncompressed transfer syntax or to PNG"
+
+# Fastest first where there is a choice: pydicom's own order would take 8 times as long for RLE.
+_PLUGINS = {
+    uid.JPEGBaseline8Bit: "pillow",
+    uid.JPEGExtended12Bit: "pillow",
+    uid.JPEGLossless: "gdcm",
+    uid.JPEGLosslessSV1: "gdcm",
+    uid.JPEGLSLossless: "gdcm",
+    uid.JPEGLSNearLossless: "gdcm",
+    uid.JPEG2000Lossless: "pylibjpeg",
+    uid.JPEG2000: "pylibjpeg",
+    uid.HTJ2KLossless: "pylibjpeg",
+    uid.HTJ2KLosslessRPCL: "pylibjpeg",
+    uid.HTJ2K: "pylibjpeg",
+    uid.RLELossless: "pylibjpeg",
+}
+
+
+def parse(data: bytes, max_bytes: int) -> pydicom.Dataset:
+    """The data set in ``data``, if it holds one frame of pixels. A deflated one may inflate to ``max_bytes``."""
+    _check_inflated_size(data, max_bytes)
+    dataset = pydicom.dcmread(io.BytesIO(data), force=True)
+    if "PixelData" not in dataset:
+        raise UnreadableRadiograph(_why_no_pixels(dataset))
+    frames = _integer(dataset, "NumberOfFrames", 1)
+    if frames > 1:
+        raise UnreadableRadiograph(f"it holds {frames} frames; give one radiograph per file")
+    return dataset
+
+
+def dimensions(dataset: pydicom.Dataset) -> tuple[int, int]:
+    """(rows, columns) as the header claims them."""
+    return _integer(dataset, "Rows"), _integer(dataset, "Columns")
+
+
+def decode(dataset: pydicom.Dataset) -> tuple[NDArray[Any], bool]:
+    """Grey values (rows, columns), in display order or as plain unsigned counts, and whether the minimum is white."""
+    syntax = _transfer_syntax(dataset)
+    _check_pixel_format(dataset)
+    if syntax.is_encapsulated:
+        _check_codestream(dataset, syntax)
+    else:
+        _check_length(dataset)
+    _silence_gdcm()
+    pixels = _decode_frame(dataset, syntax)
+    if pixels.shape[:2] != dimensions(dataset):
+        raise UnreadableRadiograph("its pixel data are not of the size its header claims")
+    photometric = str(dataset.PhotometricInterpretation)
+    if photometric in _MONOCHROME:
+        return to_display(pixels, dataset)
+    if photometric == "PALETTE COLOR":
+        pixels = apply_color_lut(pixels, dataset)
+    return _luma(pixels), False
+
+
+def _decode_frame(dataset: pydicom.Dataset, syntax: uid.UID) -> NDArray[Any]:
+    decoder = get_decoder(syntax)
+    plugin = _PLUGINS.get(syntax, "")
+    if plugin not in decoder.available_plugins:
+        plugin = ""
+    try:
+        return pixel_array(dataset, decoding_plugin=plugin)
+    except Exception:
+        how = "" if syntax == uid.ExplicitVRLittleEndian else f" ({syntax.name})"
+        raise UnreadableRadiograph(
+            f"its pixel data{how} cannot be decoded: they are damaged or of a rare kind; export it again"
+        ) from None
+
+
+def _luma(pixels: NDArray[Any]) -> NDArray[Any]:
+    """(H, W, 3 or 4) to ITU-R 601 luma, for 8 bits the very one that PNG and JPEG get."""
+    if pixels.ndim != 3:
+        raise UnreadableRadiograph("its colour pixel data have no colour")
+    if pixels.dtype == np.uint8:
+        return np.asarray(Image.fromarray(np.ascontiguousarray(pixels[..., :3])).convert("L"))
+    weights = np.array([0.299, 0.587, 0.114], np.float64)
+    return np.rint(pixels[..., :3] @ weights).astype(np.uint16)
+
+
+# --------------------------------------------------------------------------- what is refused before decoding
+
+
+def _check_inflated_size(data: bytes, max_bytes: int) -> None:
+    """pydicom inflates a deflated data set whatever it grows to; a small file must not fill the memory."""
+    if data[128:132] != b"DICM" or uid.DeflatedExplicitVRLittleEndian.encode() not in data[:4096]:
+        return
+    file = io.BytesIO(data)
+    file.seek(132)
+    read_dataset(file, is_implicit_VR=False, is_little_endian=True, stop_when=lambda tag, vr, length: tag >> 16 != 2)
+    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+    inflater.decompress(data[file.tell() :], max_bytes)
+    if inflater.unconsumed_tail:
+        raise ImageTooLarge(f"it inflates to more than {max_bytes // 1024**2} MiB, as no radiograph does")
+    if not inflater.eof:
+        raise UnreadableRadiograph("it is truncated (its deflated data set has no end); copy or export it again")
+
+
+def _why_no_pixels(dataset: pydicom.Dataset) -> str:
+    if "FloatPixelData" in dataset or "DoubleFloatPixelData" in dataset:
+        return "it is a DICOM object with floating point pixels, which no radiograph has"
+    # Of a data set that ends within an element pydicom keeps nothing; the file meta information still says what it was.
+    sop_class = dataset.get("SOPClassUID") or dataset.file_meta.get("MediaStorageSOPClassUID")
+    name = uid.UID_dictionary.get(str(sop_class), ("",))[0].removesuffix(" Storage")
+    if "Rows" in dataset or "Image" in name:
+        return "it is truncated or stripped: a DICOM image without its pixel data"
+    if name:
+        return f"it is a DICOM {name}, which holds no radiograph"
+    return "it is no DICOM image: neither pixel data nor a known SOP class"
+
+
+def _transfer_syntax(dataset: pydicom.Dataset) -> uid.UID:
+    """The stated transfer syntax, or for a bare data set the encoding it was read by, put where pydicom wants it."""
+    syntax = dataset.file_meta.get("TransferSyntaxUID")
+    if not syntax:
+        implicit, little = dataset.original_encoding
+        if dataset["PixelData"].is_undefined_length:
+            raise UnreadableRadiograph("its pixel data are compressed but its header does not say how; export it again")
+        explicit = uid.ExplicitVRLittleEndian if little else uid.ExplicitVRBigEndian
+        syntax = uid.ImplicitVRLittleEndian if implicit else explicit
+        dataset.file_meta.TransferSyntaxUID = syntax
+    try:
+        available = get_decoder(syntax).is_available
+    except NotImplementedError:
+        available = False
+    if not available:
+        name = syntax.name if re.fullmatch(r"[0-9.]{1,64}", syntax) else "unknown"
+        raise UnreadableRadiograph(f"its transfer syntax ({name}) cannot be decoded; {_CONVERT}")
+    return uid.UID(syntax)
+
+
+def _check_pixel_format(dataset: pydicom.Dataset) -> None:
+    allocated, samples = _integer(dataset, "BitsAllocated"), _integer(dataset, "SamplesPerPixel", 1)
+    stored = _integer(dataset, "BitsStored", allocated)
+    if allocated not in (8, 16) or not 8 <= stored <= allocated:
+        raise UnreadableRadiograph(f"it stores {stored} of {allocated} bits per sample; radiographs have 8 to 16")
+    photometric = str(dataset.get("PhotometricInterpretation", "missing"))
+    one = (*_MONOCHROME, "PALETTE COLOR")
+    three = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT", "YBR_PARTIAL_420", "YBR_PARTIAL_422")
+    if photometric not in (*one, *three):
+        raise UnreadableRadiograph("its photometric interpretation is missing or none that a radiograph has")
+    if samples != (1 if photometric in one else 3):
+        raise UnreadableRadiograph(f"its header contradicts itself: {photometric} with {samples} samples per pixel")
+
+
+def _check_length(dataset: pydicom.Dataset) -> None:
+    rows, columns = dimensions(dataset)
+    samples, allocated = _integer(dataset, "SamplesPerPixel", 1), _integer(dataset, "BitsAllocated")
+    row_bytes = columns * samples * allocated // 8
+    if dataset.PhotometricInterpretation in ("YBR_FULL_422", "YBR_PARTIAL_422"):
+        row_bytes = row_bytes * 2 // 3
+    length = len(dataset.PixelData)
+    if length < rows * row_bytes:
+        raise UnreadableRadiograph(
+            f"it is truncated: {length} of {rows * row_bytes} bytes of pixel data are there; copy or export it again"
+        )
+    # One more row cannot be padding: rows and columns are not those of the pixels, which would come out sheared.
+    if length >= (rows + 1) * row_bytes:
+        raise UnreadableRadiograph(
+            f"its header claims {columns} x {rows} pixels but {length} bytes of pixel data are more than that"
+        )
+
+
+def _check_codestream(dataset: pydicom.Dataset, syntax: uid.UID) -> None:
+    if syntax == uid.RLELossless:
+        return
+    frame = get_frame(dataset.PixelData, 0, number_of_frames=1)
+    if not is_complete(frame):
+        raise UnreadableRadiograph("it is truncated: its compressed pixel data have no end; copy or export it again")
+    rows, columns, precision = claimed_dimensions(frame)
+    if (rows, columns) != dimensions(dataset):
+        raise UnreadableRadiograph("its compressed pixel data are not of the size its header claims")
+    if syntax == uid.JPEGExtended12Bit and precision > 8:
+        raise UnreadableRadiograph(f"its transfer syntax (JPEG Extended, 12-bit) cannot be decoded; {_CONVERT}")
+
+
+def _integer(dataset: pydicom.Dataset, keyword: str, default: int | None = None) -> int:
+    try:
+        value = dataset.get(keyword)
+        return default if value in (None, "") and default is not None else int(value)
+    except Exception:
+        raise UnreadableRadiograph(f"its header has no valid {keyword}") from None
+
+
+@functools.cache
+def _silence_gdcm() -> None:
+    """GDCM writes its complaints to the process's standard error, past Python."""
+    try:
+        trace = importlib.import_module("gdcm").Trace
+    except ImportError:
+        return
+    trace.DebugOff()
+    trace.WarningOff()
+    trace.ErrorOff()

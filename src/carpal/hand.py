@@ -1,0 +1,145 @@
+"""Where the hand is on a radiograph: collimated field, silhouette, palm and axis.
+
+Plain image measures on a copy reduced to 256 px, so that it costs about three milliseconds whatever the film's size.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Hand", "find_hand"]
+
+_WORKING_SIDE = 208
+_LEVELS = 11
+
+
+@dataclass(frozen=True, eq=False)
+class Hand:
+    """A hand found on a radiograph; lengths and positions in pixels of the image that was searched.
+
+    ``mask`` (the silhouette) and ``field`` (the collimated field) are (h, w) uint8 0/1 on a reduced copy; ``scale``
+    turns their coordinates into those of the image.
+    ``palm`` is the centre of the largest disc inside the silhouette and ``palm_radius`` that disc's radius.
+    ``tilt_degrees`` is the turn (counter-clockwise) that would bring the hand upright, fingers up.
+    """
+
+    mask: NDArray[np.uint8]
+    field: NDArray[np.uint8]
+    scale: float
+    palm: tuple[float, float]
+    palm_radius: float
+    tilt_degrees: float
+
+
+def find_hand(pixels: NDArray[np.float32]) -> Hand | None:
+    """The hand on an upright radiograph, ``pixels`` (H, W) float32, bone bright; None where no silhouette is plausible."""
+    height, width = pixels.shape
+    scale = max(height, width) / _WORKING_SIDE
+    size = (max(8, round(width / scale)), max(8, round(height / scale)))
+    interpolation = cv2.INTER_AREA if scale > 1 else cv2.INTER_LINEAR
+    grey = _stretch(cv2.resize(pixels, size, interpolation=interpolation))
+    field = _collimated_field(grey)
+    mask = _silhouette(grey, field)
+    if mask is None:
+        return None
+    distance = cv2.distanceTransform(mask, cv2.DIST_L2, 5)
+    _, radius, _, (x, y) = cv2.minMaxLoc(distance)
+    return Hand(mask, field, scale, ((x + 0.5) * scale, (y + 0.5) * scale), radius * scale, _tilt(mask, (x, y), radius))
+
+
+def _stretch(small: NDArray[np.float32]) -> NDArray[np.uint8]:
+    low, high = np.percentile(small, (0.5, 99.5))
+    stretched = (small - low) * (255.0 / max(high - low, 1e-6))
+    return cv2.GaussianBlur(np.clip(stretched, 0, 255).astype(np.uint8), (3, 3), 0)
+
+
+def _collimated_field(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """1 inside the collimated field, 0 outside: everything beyond a long straight edge near the picture's border."""
+    height, width = grey.shape
+    field = np.ones_like(grey)
+    edges = cv2.Canny(grey, 20, 50)
+    shortest = int(0.2 * min(height, width))
+    segments = cv2.HoughLinesP(edges, 1, np.pi / 180, shortest, minLineLength=shortest, maxLineGap=6)
+    for x1, y1, x2, y2 in [] if segments is None else segments.reshape(-1, 4).astype(float):
+        length = float(np.hypot(x2 - x1, y2 - y1))
+        nx, ny = (y2 - y1) / length, (x1 - x2) / length  # unit normal of the edge
+        to_centre = nx * (width / 2 - x1) + ny * (height / 2 - y1)
+        if to_centre < 0:
+            nx, ny, to_centre = -nx, -ny, -to_centre
+        upright = abs(nx) > 0.97
+        if not upright and abs(ny) < 0.97:
+            continue
+        # The forearm's own edges are upright, long and near the middle: a side of the field must be longer and further out.
+        if upright and (length < 0.42 * height or to_centre < 0.22 * width):
+            continue
+        if not upright and (length < 0.25 * width or to_centre < 0.28 * height):
+            continue
+        _cut_half_plane(field, (x1, y1), (nx, ny), keep=2.5)
+    margin = 2
+    field[:margin] = field[-margin:] = 0
+    field[:, :margin] = field[:, -margin:] = 0
+    return field
+
+
+def _cut_half_plane(
+    field: NDArray[np.uint8], point: tuple[float, float], normal: tuple[float, float], keep: float
+) -> None:
+    y, x = np.ogrid[: field.shape[0], : field.shape[1]]
+    field[(x - point[0]) * normal[0] + (y - point[1]) * normal[1] < keep] = 0
+
+
+def _silhouette(grey: NDArray[np.uint8], field: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
+    """The most hand-like bright component over a ladder of thresholds, holes filled; (h, w) uint8 0/1."""
+    inside = grey[field > 0]
+    if inside.size < 0.1 * grey.size:
+        return None
+    gradient = cv2.magnitude(cv2.Sobel(grey, cv2.CV_32F, 1, 0), cv2.Sobel(grey, cv2.CV_32F, 0, 1))
+    low, high = np.percentile(inside, (5, 92))
+    best, best_score = None, 0.0
+    for level in np.linspace(low + 0.06 * (high - low), low + 0.8 * (high - low), _LEVELS):
+        mask = ((grey > level) & (field > 0)).astype(np.uint8)
+        mask = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
+        contours, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+        for contour in contours:
+            score = _likeness(contour, gradient, field)
+            if score > best_score:
+                best, best_score = contour, score
+    if best is None:
+        return None
+    return cv2.drawContours(np.zeros_like(grey), [best], -1, 1, cv2.FILLED)
+
+
+def _likeness(contour: NDArray[np.int32], gradient: NDArray[np.float32], field: NDArray[np.uint8]) -> float:
+    """How much an outline looks like a hand: a clear edge, fingers (low solidity), a fair size, little contact with the frame."""
+    area = cv2.contourArea(contour)
+    share = area / field.size
+    if not 0.03 < share < 0.7:
+        return 0.0
+    x, y = contour[:, 0, 0], contour[:, 0, 1]
+    eroded = cv2.erode(field, np.ones((5, 5), np.uint8), borderValue=0)
+    free = eroded[y, x] > 0
+    if free.mean() < 0.5:
+        return 0.0
+    solidity = area / max(cv2.contourArea(cv2.convexHull(contour)), 1.0)
+    if not 0.3 < solidity < 0.93:
+        return 0.0
+    fingers = 1.0 - abs(solidity - 0.62)
+    edge = float(np.minimum(gradient[y, x][free], 120.0).mean())
+    return edge * fingers * float(free.mean()) ** 2 * share**0.35
+
+
+def _tilt(mask: NDArray[np.uint8], palm: tuple[int, int], radius: float) -> float:
+    """Degrees to turn counter-clockwise so that the hand stands upright, from the silhouette's principal axis."""
+    moments = cv2.moments(mask, binaryImage=True)
+    mu20, mu02, mu11 = moments["mu20"], moments["mu02"], moments["mu11"]
+    spread = np.hypot(2 * mu11, mu20 - mu02)
+    anisotropy = spread / max(mu20 + mu02, 1e-9)
+    angle = 0.5 * np.degrees(np.arctan2(2 * mu11, mu20 - mu02))  # of the long axis against the x axis
+    lean = angle - 90 if angle > 0 else angle + 90  # 0 when the long axis is upright
+    # A round silhouette (an infant's spread hand) has no axis worth following.
+    trust = float(np.clip((anisotropy - 0.08) / 0.2, 0, 1))
+    return float(np.clip(lean, -45, 45)) * trust

@@ -1,0 +1,127 @@
+"""Prepared radiographs in one memory-mapped array, so that training never waits for decoding."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from carpal.errors import CarpalError, DatasetError
+from carpal.prepare import Recipe, prepare, recipe_to_dict
+from carpal.training.datasets import Dataset, Problem, Sample, load_radiograph
+
+__all__ = ["PreparedCache", "prepared_cache"]
+
+_CHUNK = 64
+
+
+@dataclass(frozen=True, eq=False)
+class PreparedCache:
+    """Prepared radiographs of ``samples``: ``image(k)`` shows ``samples[k]``. The array stays on disk, read-only."""
+
+    array: NDArray[np.uint8]  # (M, size, size), memory-mapped; may hold more than this selection
+    rows: NDArray[np.int64]  # (N,) where each sample lies in it
+    samples: tuple[Sample, ...]
+    problems: tuple[Problem, ...]
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def image(self, k: int) -> NDArray[np.uint8]:
+        """(size, size) uint8, bone bright."""
+        return self.array[self.rows[k]]
+
+    def only(self, ids: Iterable[str]) -> PreparedCache:
+        """The radiographs with one of these ids."""
+        wanted = set(ids)
+        kept = [k for k, sample in enumerate(self.samples) if sample.id in wanted]
+        return replace(self, rows=self.rows[kept], samples=tuple(self.samples[k] for k in kept))
+
+
+def prepared_cache(
+    dataset: Dataset,
+    recipe: Recipe,
+    folder: str | Path,
+    *,
+    workers: int | None = None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> PreparedCache:
+    """The cache of ``dataset`` under ``recipe`` in ``folder``, made or continued where it is not complete.
+
+    Radiographs that cannot be read are left out and listed. ``progress`` is told (done, total).
+    """
+    folder = Path(folder)
+    key = hashlib.sha256(f"{dataset.digest()}{json.dumps(recipe_to_dict(recipe))}".encode()).hexdigest()[:16]
+    array_path, state_path = (
+        folder / f"{recipe.name}-{recipe.size}-{key}.npy",
+        folder / f"{recipe.name}-{recipe.size}-{key}.json",
+    )
+    shape = (len(dataset.samples), recipe.size, recipe.size)
+    state = _read_state(state_path)
+    if state["done"] < shape[0]:
+        _fill(dataset.samples, recipe, array_path, state_path, state, shape, workers, progress)
+    failed = {int(k): str(v) for k, v in state["failed"].items()}
+    array = np.load(array_path, mmap_mode="r")
+    if array.shape != shape:
+        raise DatasetError(f"{array_path}: damaged cache; delete it and start again")
+    problems = tuple(Problem("unreadable", dataset.samples[k].path.name, text) for k, text in failed.items())
+    rows = np.array([k for k in range(shape[0]) if k not in failed], np.int64)
+    return PreparedCache(array, rows, tuple(dataset.samples[k] for k in rows), problems)
+
+
+def _read_state(path: Path) -> dict[str, Any]:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {"done": 0, "failed": {}}
+
+
+def _fill(
+    samples: tuple[Sample, ...],
+    recipe: Recipe,
+    array_path: Path,
+    state_path: Path,
+    state: dict[str, Any],
+    shape: tuple[int, int, int],
+    workers: int | None,
+    progress: Callable[[int, int], None],
+) -> None:
+    array_path.parent.mkdir(parents=True, exist_ok=True)
+    if state["done"] == 0 or not array_path.exists():
+        state.update(done=0, failed={})
+        np.lib.format.open_memmap(array_path, "w+", np.uint8, shape).flush()
+    pixels = np.lib.format.open_memmap(array_path, "r+")
+    starts = range(state["done"], shape[0], _CHUNK)
+    with ProcessPoolExecutor(workers or os.cpu_count()) as pool:
+        chunks = pool.map(_prepare_chunk, [samples[s : s + _CHUNK] for s in starts], [recipe] * len(starts))
+        for start, (images, failed) in zip(starts, chunks, strict=True):
+            pixels[start : start + len(images)] = images
+            pixels.flush()
+            state["failed"].update({str(start + k): text for k, text in failed.items()})
+            state["done"] = start + len(images)
+            part = state_path.with_suffix(".part")
+            part.write_text(json.dumps(state), encoding="utf-8")
+            os.replace(part, state_path)
+            progress(state["done"], shape[0])
+
+
+def _prepare_chunk(samples: tuple[Sample, ...], recipe: Recipe) -> tuple[NDArray[np.uint8], dict[int, str]]:
+    import cv2
+
+    cv2.setNumThreads(1)
+    images = np.zeros((len(samples), recipe.size, recipe.size), np.uint8)
+    failed = {}
+    for k, sample in enumerate(samples):
+        try:
+            images[k] = prepare(load_radiograph(sample), recipe).pixels
+        except CarpalError as error:
+            failed[k] = str(error)
+    return images, failed

@@ -1,0 +1,92 @@
+"""Everything that a training run may be told, with the best known setting as default."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from carpal.errors import InvalidArgument, TrainingError
+from carpal.training.augment import Augmentation
+from carpal.training.network import NetworkConfig
+
+__all__ = ["TrainConfig", "config_from_dict", "read_config"]
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """One training run. Written to the run folder as JSON; the same values and data give the same run on a CPU.
+
+    ``groups`` are the folders of the data set to train on (all of them where empty) and ``group_weights`` how often a
+    radiograph of each is drawn against the others. ``split`` is a split file; without one, ``validation`` ids are held
+    back. ``samples_per_epoch`` 0 means every radiograph once. ``layer_decay`` multiplies the learning rate from one
+    layer of the backbone to the one below. ``rare_ages`` 0 draws all ages as they come, 1 draws them evenly.
+    """
+
+    data: str
+    split: str = ""
+    validation: int = 100
+    groups: tuple[str, ...] = ()
+    group_weights: tuple[float, ...] = ()
+    recipe: str = "hand"
+    size: int = 288
+    network: NetworkConfig = field(default_factory=NetworkConfig)
+    init: str = "random"
+    epochs: int = 20
+    samples_per_epoch: int = 0
+    batch_size: int = 32
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.02
+    layer_decay: float = 1.0
+    warmup: float = 0.05
+    final_rate: float = 0.01
+    head_epochs: int = 0
+    ema_decay: float = 0.998
+    clip_norm: float = 2.0
+    patience: int = 0
+    rare_ages: float = 0.0
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    device: str = "auto"
+    workers: int = 0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        _check(self.epochs >= 1, "epochs must be at least 1")
+        _check(self.batch_size >= 2, "the batch size must be at least 2")
+        _check(0 < self.learning_rate < 1, "the learning rate must lie between 0 and 1")
+        _check(0 <= self.head_epochs <= self.epochs, "head epochs cannot exceed the epochs")
+        _check(0 < self.layer_decay <= 1, "the layer decay must lie in (0, 1]")
+        _check(not self.group_weights or len(self.group_weights) == len(self.groups), "one weight per group, please")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return dataclasses.asdict(self)
+
+
+def _check(holds: bool, message: str) -> None:
+    if not holds:
+        raise InvalidArgument(message)
+
+
+def config_from_dict(values: dict[str, Any]) -> TrainConfig:
+    """The config that ``to_dict`` wrote. Raises TrainingError."""
+    try:
+        fields = dict(values)
+        fields["network"] = NetworkConfig(**fields["network"])
+        fields["augmentation"] = Augmentation(**fields["augmentation"])
+        for name in ("groups", "group_weights"):
+            fields[name] = tuple(fields[name])
+        return TrainConfig(**fields)
+    except (KeyError, TypeError) as error:
+        raise TrainingError(f"not a training config of this version of carpal: {error}") from error
+
+
+def read_config(run: Path) -> TrainConfig:
+    """The config of a run folder. Raises TrainingError."""
+    try:
+        return config_from_dict(json.loads((run / "config.json").read_text(encoding="utf-8")))
+    except (OSError, ValueError) as error:
+        raise TrainingError(f"{run}: not a run folder of carpal (no readable config.json)") from error

@@ -1,0 +1,205 @@
+"""Training: from a data set to a run folder that can be killed at any moment and goes on where it was.
+
+A run folder holds ``config.json``, ``environment.json``, ``metrics.csv`` (a line per epoch), ``curves.png``,
+TensorBoard events, ``last.pt`` (all that is needed to go on) and ``best.pt`` (the averaged weights that did best).
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from carpal.distribution import expected_months
+from carpal.errors import TrainingError
+from carpal.training.batches import Batch, plain_batches, train_batches
+from carpal.training.cache import PreparedCache
+from carpal.training.config import TrainConfig
+from carpal.training.network import BoneAgeNetwork, ClassesHead
+from carpal.training.run import RunFolder, load_weights
+
+__all__ = ["Trainer", "pick_device", "predict"]
+
+
+def pick_device(name: str = "auto") -> torch.device:
+    """``auto`` takes CUDA where there is one."""
+    return torch.device(("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name)
+
+
+@dataclass
+class Trainer:
+    """One run: ``train`` goes through all epochs that are still to do.
+
+    ``report`` receives (epoch, step, steps, loss) while an epoch runs.
+    """
+
+    config: TrainConfig
+    train_set: PreparedCache
+    validation_set: PreparedCache
+    folder: RunFolder
+    history: list[dict[str, float]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        config = self.config
+        torch.manual_seed(config.seed)
+        self.device = pick_device(config.device)
+        self.network = BoneAgeNetwork(config.network)
+        self.init_note = load_weights(self.network, config.init)
+        if isinstance(self.network.head, ClassesHead):
+            self.network.head.learn_spread(torch.tensor([s.age_months for s in self.train_set.samples]))
+        self.network.to(self.device, memory_format=torch.channels_last)
+        self.averaged = AveragedModel(
+            self.network, multi_avg_fn=get_ema_multi_avg_fn(config.ema_decay), use_buffers=True
+        )
+        groups = parameter_groups(self.network, config)
+        self.optimiser = torch.optim.AdamW(groups, lr=config.learning_rate, betas=(0.9, 0.99))
+        self.steps = max(1, (config.samples_per_epoch or len(self.train_set.samples)) // config.batch_size)
+
+    def train(self, report: Any = lambda epoch, step, steps, loss: None) -> list[dict[str, float]]:
+        """All epochs still to do; returns the history, one dict per epoch."""
+        self._resume()
+        for epoch in range(len(self.history), self.config.epochs):
+            if self._should_stop():
+                break
+            started = time.monotonic()
+            loss = self._epoch(epoch, report)
+            self._finish_epoch(epoch, loss, time.monotonic() - started)
+        self.folder.close()
+        return self.history
+
+    def _epoch(self, epoch: int, report: Any) -> float:
+        torch.manual_seed(self.config.seed * 100_003 + epoch)  # dropout: the same after a resume
+        self.network.train()
+        freeze_backbone(self.network, frozen=epoch < self.config.head_epochs)
+        losses = []
+        for step, batch in enumerate(train_batches(self.train_set, self.config, epoch)):
+            losses.append(self._step(epoch * self.steps + step, batch))
+            report(epoch, step + 1, self.steps, float(np.mean(losses[-50:])))
+        return float(np.mean(losses))
+
+    def _step(self, step: int, batch: Batch) -> float:
+        images, sex, age_months = (part.to(self.device, non_blocking=True) for part in batch)
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.config.learning_rate * group["rate"] * self._rate(step)
+        with autocast(self.network, self.config.precision, self.device):
+            loss = self.network.loss(images.contiguous(memory_format=torch.channels_last), sex, age_months)
+        if not torch.isfinite(loss):
+            raise TrainingError("the loss is no longer a number: start again with a lower learning rate")
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip_norm)
+        self.optimiser.step()
+        # A long memory is useless before there is something to remember.
+        decay = min(self.config.ema_decay, (1 + step) / (10 + step))
+        self.averaged.multi_avg_fn = get_ema_multi_avg_fn(decay)
+        self.averaged.update_parameters(self.network)
+        return float(loss.detach())
+
+    def _rate(self, step: int) -> float:
+        """Share of the full learning rate: linear warm-up, then half a cosine."""
+        total = self.steps * self.config.epochs
+        warm = max(1, round(self.config.warmup * total))
+        if step < warm:
+            return (step + 1) / warm
+        share = (step - warm) / max(1, total - warm)
+        return self.config.final_rate + (1 - self.config.final_rate) * 0.5 * (1 + math.cos(math.pi * share))
+
+    def _finish_epoch(self, epoch: int, loss: float, seconds: float) -> None:
+        row = {"epoch": epoch + 1, "train_loss": loss, "seconds": seconds}
+        row |= self._validate()
+        row["learning_rate"] = self.config.learning_rate * self._rate((epoch + 1) * self.steps - 1)
+        best = min((r["validation_mae"] for r in self.history), default=math.inf)
+        self.history.append(row)
+        if row["validation_mae"] < best:
+            self.folder.save_best(self.averaged.module, self.config, row)
+        state = {
+            "network": self.network.state_dict(),
+            "averaged": self.averaged.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "history": self.history,
+        }
+        self.folder.save_last(state, self.history)
+
+    def _validate(self) -> dict[str, float]:
+        ages = np.array([s.age_months for s in self.validation_set.samples])
+        errors = expected_months(predict(self.averaged.module, self.validation_set, self.device)) - ages
+        row = {"validation_mae": float(np.abs(errors).mean()), "validation_bias": float(errors.mean())}
+        groups = sorted({s.group for s in self.validation_set.samples})
+        if len(groups) > 1:
+            for group in groups:
+                of_group = np.array([s.group == group for s in self.validation_set.samples])
+                row[f"validation_mae_{group}"] = float(np.abs(errors[of_group]).mean())
+        return row
+
+    def _should_stop(self) -> bool:
+        if not self.config.patience or not self.history:
+            return False
+        errors = [row["validation_mae"] for row in self.history]
+        return len(errors) - 1 - int(np.argmin(errors)) >= self.config.patience
+
+    def _resume(self) -> None:
+        state = self.folder.load_last(self.device)
+        if state is None:
+            return
+        self.network.load_state_dict(state["network"])
+        self.averaged.load_state_dict(state["averaged"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.history = list(state["history"])
+
+
+def autocast(network: BoneAgeNetwork, precision: str, device: torch.device) -> torch.autocast:
+    """bfloat16 where it pays: on CUDA, and on CPUs for networks of dense convolutions."""
+    wanted = precision == "bfloat16" or (precision == "auto" and (device.type == "cuda" or network.bf16_on_cpu))
+    return torch.autocast(device.type, torch.bfloat16, enabled=wanted)
+
+
+def freeze_backbone(network: BoneAgeNetwork, *, frozen: bool) -> None:
+    """Train the head alone, or everything."""
+    network.backbone.requires_grad_(not frozen)
+    if frozen:
+        network.backbone.eval()  # running means stay as they were
+
+
+def parameter_groups(network: BoneAgeNetwork, config: TrainConfig) -> list[dict[str, Any]]:
+    """Groups for AdamW with ``rate`` (share of the learning rate): the head 1, the backbone less with every layer down."""
+    from carpal.training.backbones import timm_library
+
+    timm_library()
+    from timm.optim import param_groups_layer_decay
+
+    groups = param_groups_layer_decay(network.backbone, config.weight_decay, layer_decay=config.layer_decay)
+    for group in groups:
+        group["rate"] = group.pop("lr_scale")
+        group.pop("param_names", None)
+    own = [p for name, p in network.named_parameters() if not name.startswith("backbone.")]
+    groups.append({"params": [p for p in own if p.ndim > 1], "weight_decay": config.weight_decay, "rate": 1.0})
+    groups.append({"params": [p for p in own if p.ndim <= 1], "weight_decay": 0.0, "rate": 1.0})
+    return groups
+
+
+@torch.inference_mode()
+def predict(
+    network: nn.Module,
+    cache: PreparedCache,
+    device: torch.device,
+    *,
+    batch_size: int = 32,
+    views: Iterable[str] = ("",),
+) -> NDArray[np.float64]:
+    """(N, 240) distributions of every radiograph in the cache, averaged over ``views`` ("" as it is, "mirror")."""
+    network.eval()
+    rows = []
+    for images, sex, _ in plain_batches(cache, batch_size):
+        images = images.to(device).contiguous(memory_format=torch.channels_last)
+        seen = [network(images.flip(3) if view == "mirror" else images, sex.to(device)) for view in views]
+        rows.append(torch.stack(seen).mean(0).double().cpu().numpy())
+    return np.concatenate(rows) if rows else np.zeros((0, 240))

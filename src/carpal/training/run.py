@@ -1,0 +1,161 @@
+"""The folder of a training run: what is written there, how, and how weights are read back."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import platform
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from carpal import __version__
+from carpal.errors import TrainingError, WeightsUnavailable
+from carpal.training.backbones import initialise
+from carpal.training.config import TrainConfig
+from carpal.training.network import BoneAgeNetwork, NetworkConfig
+
+__all__ = ["RunFolder", "load_checkpoint", "load_weights"]
+
+
+class RunFolder:
+    """Everything on disk of one run. Files are written under another name and renamed, so a kill leaves the old ones."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self._writer: Any = None
+
+    def open(self, config: TrainConfig, data_digest: str, sizes: dict[str, int]) -> None:
+        """Start the run, or go on with it. Raises TrainingError where the folder holds a different run."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        wanted = {**config.to_dict(), "data_digest": data_digest}
+        config_file = self.path / "config.json"
+        if config_file.exists():
+            found = json.loads(config_file.read_text(encoding="utf-8"))
+            present = {**found, "data_digest": self._environment().get("data_digest")}
+            changed = sorted(k for k, v in _plain(wanted).items() if present.get(k) != v)
+            if changed:
+                raise TrainingError(
+                    f"{self.path} holds a run with other settings ({', '.join(changed)}): choose another folder with --out"
+                )
+            return
+        environment = {
+            "carpal": __version__,
+            "torch": str(torch.__version__),
+            "python": platform.python_version(),
+            "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+            "cuda": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+            "data_digest": data_digest,
+            **sizes,
+        }
+        self._write_json("environment.json", environment)
+        self._write_json("config.json", config.to_dict())  # last: its presence says that the folder is a run
+
+    def _environment(self) -> dict[str, Any]:
+        return json.loads((self.path / "environment.json").read_text(encoding="utf-8"))
+
+    def _write_json(self, name: str, values: dict[str, Any]) -> None:
+        part = self.path / f".{name}.part"
+        part.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
+        os.replace(part, self.path / name)
+
+    def _save(self, name: str, values: dict[str, Any]) -> None:
+        part = self.path / f".{name}.part"
+        torch.save(values, part)
+        os.replace(part, self.path / name)
+
+    def save_best(self, network: nn.Module, config: TrainConfig, metrics: dict[str, float]) -> None:
+        """The averaged weights with what is needed to use them."""
+        weights = {k: v.cpu().contiguous() for k, v in network.state_dict().items()}
+        content = {"weights": weights, "config": _plain(config.to_dict()), "metrics": metrics}
+        self._save("best.pt", content)
+
+    def save_last(self, state: dict[str, Any], history: list[dict[str, float]]) -> None:
+        """All that is needed to go on, then the table and the picture that are made from it."""
+        self._save("last.pt", state)
+        part = self.path / ".metrics.csv.part"
+        with part.open("w", newline="", encoding="utf-8") as handle:
+            table = csv.DictWriter(handle, list(history[0]))
+            table.writeheader()
+            table.writerows({k: round(v, 6) for k, v in row.items()} for row in history)
+        os.replace(part, self.path / "metrics.csv")
+        self._tensorboard(history[-1])
+        _draw_curves(history, self.path / "curves.png")
+
+    def load_last(self, device: torch.device) -> dict[str, Any] | None:
+        """The state to go on from, None at the start."""
+        path = self.path / "last.pt"
+        return torch.load(path, map_location=device, weights_only=True) if path.exists() else None
+
+    def _tensorboard(self, row: dict[str, float]) -> None:
+        if self._writer is None:
+            from torch.utils.tensorboard import SummaryWriter
+
+            self._writer = SummaryWriter(str(self.path / "tensorboard"))
+        for name, value in row.items():
+            self._writer.add_scalar(name, value, int(row["epoch"]))
+        self._writer.flush()
+
+    def close(self) -> None:
+        """Nothing is lost without it."""
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+
+
+def _plain(values: dict[str, Any]) -> dict[str, Any]:
+    return json.loads(json.dumps(values))  # tuples become lists, as in the file
+
+
+def _draw_curves(history: list[dict[str, float]], path: Path) -> None:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    FigureCanvasAgg(figure)
+    loss, error = figure.subplots(1, 2)
+    epochs = [row["epoch"] for row in history]
+    loss.plot(epochs, [row["train_loss"] for row in history], marker=".")
+    loss.set(xlabel="epoch", title="training loss")
+    for name in sorted(k for k in history[0] if k.startswith("validation_mae")):
+        error.plot(
+            epochs, [row[name] for row in history], marker=".", label=name.replace("validation_mae", "all").strip("_")
+        )
+    error.set(xlabel="epoch", title="validation MAE (months)")
+    error.legend(frameon=False)
+    part = path.with_name(f".{path.name}.part")
+    figure.savefig(part, format="png", dpi=110)
+    os.replace(part, path)
+
+
+def load_checkpoint(path: str | Path) -> tuple[BoneAgeNetwork, dict[str, Any]]:
+    """The network in a ``best.pt`` (or in the run folder that holds one) and what is known of it. Raises TrainingError."""
+    path = Path(path)
+    file = path / "best.pt" if path.is_dir() else path
+    if not file.is_file():
+        raise TrainingError(f"{path}: no trained network here (no best.pt); train first")
+    try:
+        content = torch.load(file, map_location="cpu", weights_only=True)
+        network = BoneAgeNetwork(NetworkConfig(**content["config"]["network"]))
+        network.load_state_dict(content["weights"])
+    except Exception as error:
+        raise TrainingError(f"{file}: not a checkpoint of this version of carpal ({type(error).__name__})") from error
+    return network.eval(), content
+
+
+def load_weights(network: BoneAgeNetwork, init: str) -> str:
+    """Start a network from ``random``, ``imagenet``, a safetensors file for its backbone, or another run (its best.pt)."""
+    path = Path(init)
+    if not (path.is_dir() or path.suffix == ".pt"):
+        return initialise(network.backbone, network.config.backbone, init)
+    other, _ = load_checkpoint(path)
+    if asdict(other.config)["backbone"] != network.config.backbone:
+        raise WeightsUnavailable(f"--init {init} holds a {other.config.backbone}, not a {network.config.backbone}")
+    own = network.state_dict()
+    fitting = {k: v for k, v in other.state_dict().items() if k in own and own[k].shape == v.shape}
+    network.load_state_dict(fitting, strict=False)
+    return f"run {path.name}: {len(fitting)} of {len(own)} tensors"

@@ -1,0 +1,96 @@
+"""Which radiographs train and which are held back: seeded, stratified by sex and age, by id, kept in a file."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from carpal.errors import DatasetError, InvalidArgument
+from carpal.training.datasets import Dataset
+
+__all__ = ["Split", "make_folds", "make_split", "read_split", "write_split"]
+
+
+@dataclass(frozen=True)
+class Split:
+    """Ids on each side; an id stands on one side only, whatever number of files it has.
+
+    ``test`` is looked at last and rarely, ``validation`` steers the training; ids named nowhere may train.
+    """
+
+    test: tuple[str, ...]
+    validation: tuple[str, ...]
+    seed: int
+
+    def __post_init__(self) -> None:
+        both = set(self.test) & set(self.validation)
+        if both or len(set(self.test)) < len(self.test) or len(set(self.validation)) < len(self.validation):
+            raise DatasetError("a split must name every id once and on one side only")
+
+    def train_ids(self, ids: Iterable[str]) -> list[str]:
+        """Those of ``ids`` that are on neither held-back side."""
+        held_back = set(self.test) | set(self.validation)
+        return [i for i in ids if i not in held_back]
+
+
+def make_split(dataset: Dataset, *, test: int, validation: int, seed: int = 0, group: str = "") -> Split:
+    """Hold back ``test`` and ``validation`` ids, drawn evenly over sex and age; from ``group`` only, where named."""
+    order = _stratified_order(dataset, seed, group)
+    if test < 0 or validation < 0 or test + validation >= len(order):
+        raise InvalidArgument(f"cannot hold back {test} + {validation} of {len(order)} ids and still train")
+    picked = _evenly(order, test + validation)
+    rng = np.random.default_rng(seed + 1)
+    into_test = np.zeros(len(picked), bool)
+    into_test[_evenly_positions(len(picked), test)] = True
+    chosen_test = [i for i, flag in zip(picked, into_test, strict=True) if flag]
+    chosen_validation = [i for i, flag in zip(picked, into_test, strict=True) if not flag]
+    rng.shuffle(chosen_test)
+    rng.shuffle(chosen_validation)
+    return Split(tuple(chosen_test), tuple(chosen_validation), seed)
+
+
+def make_folds(dataset: Dataset, *, folds: int, seed: int = 0, group: str = "") -> list[Split]:
+    """k splits whose test sides together hold every id exactly once."""
+    order = _stratified_order(dataset, seed, group)
+    if not 2 <= folds <= len(order):
+        raise InvalidArgument(f"cannot make {folds} folds of {len(order)} ids")
+    return [Split(tuple(order[k::folds]), (), seed) for k in range(folds)]
+
+
+def write_split(split: Split, path: str | Path) -> None:
+    """The split as JSON, written whole or not at all."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(path.name + ".part")
+    part.write_text(json.dumps(asdict(split), indent=1) + "\n", encoding="utf-8")
+    os.replace(part, path)
+
+
+def read_split(path: str | Path) -> Split:
+    """The split in a file. Raises DatasetError."""
+    try:
+        fields = json.loads(Path(path).read_text(encoding="utf-8"))
+        return Split(tuple(map(str, fields["test"])), tuple(map(str, fields["validation"])), int(fields["seed"]))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DatasetError(f"{path}: not a split file written by carpal") from error
+
+
+def _stratified_order(dataset: Dataset, seed: int, group: str) -> list[str]:
+    """Ids sorted by sex and age, ties in random order: any regular stride through it is a stratified sample."""
+    facts = {s.id: (s.sex, s.age_months) for s in dataset.samples if not group or s.group == group}
+    ids = sorted(facts)
+    np.random.default_rng(seed).shuffle(ids)
+    return sorted(ids, key=lambda i: facts[i])
+
+
+def _evenly(order: list[str], count: int) -> list[str]:
+    return [order[k] for k in _evenly_positions(len(order), count)]
+
+
+def _evenly_positions(length: int, count: int) -> list[int]:
+    return [int((k + 0.5) * length / count) for k in range(count)] if count else []

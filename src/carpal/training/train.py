@@ -1,0 +1,60 @@
+"""One road from a data set and a config to a trained run folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from carpal.prepare import recipe_named
+from carpal.training.cache import PreparedCache, prepared_cache
+from carpal.training.config import TrainConfig
+from carpal.training.datasets import Dataset, read_dataset
+from carpal.training.loop import Trainer
+from carpal.training.run import RunFolder
+from carpal.training.splits import Split, make_split, read_split, write_split
+
+__all__ = ["Sides", "prepare_sides", "train"]
+
+
+@dataclass(frozen=True, eq=False)
+class Sides:
+    """The two prepared sides of a training data set."""
+
+    dataset: Dataset
+    split: Split
+    train: PreparedCache
+    validation: PreparedCache
+
+
+def prepare_sides(
+    config: TrainConfig, cache: str | Path, progress: Callable[[int, int], None] = lambda done, total: None
+) -> Sides:
+    """Read the data set, split it by id, prepare and cache its radiographs."""
+    dataset = read_dataset(config.data, groups=config.groups)
+    split = (
+        read_split(config.split)
+        if config.split
+        else make_split(dataset, test=0, validation=config.validation, seed=config.seed)
+    )
+    prepared = prepared_cache(dataset, recipe_named(config.recipe, config.size), cache, progress=progress)
+    train_side, validation_side = prepared.only(split.train_ids(dataset.ids)), prepared.only(split.validation)
+    return Sides(dataset, split, train_side, validation_side)
+
+
+def train(
+    config: TrainConfig,
+    out: str | Path,
+    cache: str | Path,
+    *,
+    preparing: Callable[[int, int], None] = lambda done, total: None,
+    report: Callable[[int, int, int, float], None] = lambda epoch, step, steps, loss: None,
+) -> list[dict[str, Any]]:
+    """Train, or go on training, in the folder ``out``; returns the history, one dict per epoch."""
+    sides = prepare_sides(config, cache, preparing)
+    folder = RunFolder(out)
+    sizes = {"train_images": len(sides.train.samples), "validation_images": len(sides.validation.samples)}
+    folder.open(config, sides.dataset.digest(), sizes)
+    write_split(sides.split, folder.path / "split.json")
+    return Trainer(config, sides.train, sides.validation, folder).train(report)
