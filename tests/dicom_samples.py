@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import tempfile
 from pathlib import Path
@@ -23,6 +24,16 @@ NATIVE = (
 )
 LOSSLESS = (uid.RLELossless, uid.JPEG2000Lossless, uid.JPEGLossless, uid.JPEGLosslessSV1, uid.JPEGLSLossless)
 LOSSY = (uid.JPEGBaseline8Bit, uid.JPEGExtended12Bit, uid.JPEG2000, uid.JPEGLSNearLossless)
+
+# (40, 48) counts 60 x + 30 y as 12-bit lossy JPEG (process 4), which no encoder among carpal's dependencies makes;
+# made with imagecodecs.jpeg_encode(level=75, bitspersample=12, optimize=True), at most 4 counts off.
+TWELVE_BIT_JPEG = base64.b64decode(
+    "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAAgGBgcGBQgHBwcJCQgKDBQNDAsLDBkSEw8UHRofHh0aHBwgJC4nICIsIxwcKDcpLDAxNDQ0Hyc5"
+    "PTgyPC4zNDL/wQALDAAoADABAREA/8QAFgABAQEAAAAAAAAAAAAAAAAACQwL/8QAGhAAAAcAAAAAAAAAAAAAAAAAAAcIJDRBUv/aAAgBAQAA"
+    "PwDE6SSUkFvmg8CSSkgt80HgSSUkFvmg8CSSkgt80HgSSUkFvmg8CSSkgt80J49JJSQW+aDwJJKSC3zQeBJJSQW+aDwJJKSC3zQeBJJSQW+a"
+    "DwJJKSC3zQnj0klJBb5oPAkkpILfNB4EklJBb5oPAkkpILfNB4EklJBb5oPAkkpILfNCePSSUkFvmg8CSSkgt80HgSSUkFvmg8CSSkgt80Hg"
+    "SSUkFvmg8CSSkgt80J49JJSQW+aDwJJKSC3zQeBJJSQW+aDwJJKSC3zQeBJJSQW+aDwJJKSC3zQ//9k="
+)
 
 _GDCM_SYNTAX = {
     uid.JPEGLossless: "JPEGLosslessProcess14",

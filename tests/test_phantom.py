@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,7 @@ def test_a_phantom_is_a_left_hand_with_its_child_and_spacing() -> None:
 def test_carpals_appear_one_after_the_other_in_the_order_of_the_table(sex: str) -> None:
     seen = [ossified_carpals(age, sex) for age in range(0, 241)]
     assert seen[0] == () and seen[-1] == CARPALS
-    for earlier, later in zip(seen, seen[1:], strict=False):
+    for earlier, later in pairwise(seen):
         assert set(earlier) <= set(later)
     first_seen = {name: next(age for age, names in enumerate(seen) if name in names) for name in CARPALS}
     assert list(first_seen.values()) == sorted(first_seen.values())
@@ -98,18 +99,15 @@ def test_the_plate_is_a_dark_line_at_120_months_and_gone_at_216() -> None:
         assert _brightness(216, sex, "growth_plate") > min(_brightness(216, sex, end) for end in ends) - 0.02
 
 
-def test_more_of_the_wrist_is_bone_with_every_few_years() -> None:
-    def wrist(age: float) -> float:
-        phantom = make_phantom(age, "F", seed=2)
-        assert phantom.radiograph.spacing_mm is not None
-        row, column = phantom.landmarks["wrist"]
-        side = round(22 / phantom.radiograph.spacing_mm[0] * 0.6)
-        row -= 0.9 * side
-        patch = phantom.radiograph.pixels[round(row) - side : round(row) + side, round(column) - side :][:, : 2 * side]
-        return float((patch > np.percentile(patch, 2) + 0.09).mean())
+@pytest.mark.parametrize("name", CARPALS)
+def test_a_carpal_bone_is_in_the_picture_from_its_onset_on(name: str) -> None:
+    def brightness(age: float) -> float:
+        phantom = make_phantom(age, "F", seed=2, shape=SMALL)
+        row, column = (round(at) for at in phantom.landmarks[name])
+        return float(phantom.radiograph.pixels[row - 1 : row + 2, column - 1 : column + 2].mean())
 
-    shares = [wrist(age) for age in (1, 24, 60, 100, 150)]
-    assert shares == sorted(shares) and shares[-1] > shares[0] + 0.3
+    onset = next(age for age in range(241) if name in ossified_carpals(age, "F"))
+    assert brightness(onset + 24) > brightness(onset - 0.5) + 0.06
 
 
 @pytest.mark.parametrize("age", [0, 6, 36, 100, 160, 228])
@@ -130,7 +128,7 @@ def test_a_threshold_finds_one_hand_whose_forearm_leaves_at_the_lower_edge(age: 
 
 def test_a_hand_grows() -> None:
     def middle_finger_mm(age: float, sex: str) -> float:
-        phantom = make_phantom(age, sex)
+        phantom = make_phantom(age, sex, shape=SMALL)
         assert phantom.radiograph.spacing_mm is not None
         ends = np.array([phantom.landmarks[name] for name in ("fingertip_3", "wrist")])
         return float(np.hypot(*(ends[0] - ends[1])) * phantom.radiograph.spacing_mm[0])
@@ -186,7 +184,7 @@ def test_the_word_synthetic_is_burnt_in() -> None:
     phantom = draw_phantom(228, "M", shape=SMALL, seed=9).pixels
     # Lettering is the only thing both as bright as this and far from the hand: lower right, beside the forearm.
     corner = phantom[-80:, 260:]
-    assert ((corner > 0.8).sum() > 150) and (corner[:, -8:] < 0.2).all()
+    assert ((corner > 0.7).sum() > 150) and (corner[:, -8:] < 0.2).all()
 
 
 BAD: list[tuple[dict[str, Any], str]] = [

@@ -7,8 +7,6 @@ quoted that could identify a person.
 
 from __future__ import annotations
 
-import functools
-import importlib
 import io
 import re
 import zlib
@@ -23,6 +21,7 @@ from pydicom.encaps import get_frame
 from pydicom.filereader import read_dataset
 from pydicom.pixels import apply_color_lut, get_decoder, pixel_array
 
+from carpal.dicom.apart import decode_frame
 from carpal.dicom.codestream import claimed_dimensions, is_complete
 from carpal.dicom.grey import to_display
 from carpal.errors import ImageTooLarge, UnreadableRadiograph
@@ -47,6 +46,18 @@ _PLUGINS = {
     uid.HTJ2K: "pylibjpeg",
     uid.RLELossless: "pylibjpeg",
 }
+
+_PIXEL_MODULE = (
+    "Rows",
+    "Columns",
+    "BitsAllocated",
+    "BitsStored",
+    "HighBit",
+    "PixelRepresentation",
+    "SamplesPerPixel",
+    "PhotometricInterpretation",
+    "PlanarConfiguration",
+)
 
 
 def parse(data: bytes, max_bytes: int) -> pydicom.Dataset:
@@ -74,7 +85,6 @@ def decode(dataset: pydicom.Dataset) -> tuple[NDArray[Any], bool]:
         _check_codestream(dataset, syntax)
     else:
         _check_length(dataset)
-    _silence_gdcm()
     pixels = _decode_frame(dataset, syntax)
     if pixels.shape[:2] != dimensions(dataset):
         raise UnreadableRadiograph("its pixel data are not of the size its header claims")
@@ -87,11 +97,13 @@ def decode(dataset: pydicom.Dataset) -> tuple[NDArray[Any], bool]:
 
 
 def _decode_frame(dataset: pydicom.Dataset, syntax: uid.UID) -> NDArray[Any]:
-    decoder = get_decoder(syntax)
     plugin = _PLUGINS.get(syntax, "")
-    if plugin not in decoder.available_plugins:
-        plugin = ""
+    twelve_bit_jpeg = syntax == uid.JPEGExtended12Bit and _integer(dataset, "BitsAllocated") == 16
     try:
+        if plugin == "gdcm" or twelve_bit_jpeg:
+            frame = get_frame(dataset.PixelData, 0, number_of_frames=1)
+            description = {keyword: dataset[keyword].value for keyword in _PIXEL_MODULE if keyword in dataset}
+            return decode_frame(frame, description, syntax)
         return pixel_array(dataset, decoding_plugin=plugin)
     except Exception:
         how = "" if syntax == uid.ExplicitVRLittleEndian else f" ({syntax.name})"
@@ -132,8 +144,8 @@ def _why_no_pixels(dataset: pydicom.Dataset) -> str:
     if "FloatPixelData" in dataset or "DoubleFloatPixelData" in dataset:
         return "it is a DICOM object with floating point pixels, which no radiograph has"
     # Of a data set that ends within an element pydicom keeps nothing; the file meta information still says what it was.
-    sop_class = dataset.get("SOPClassUID") or dataset.file_meta.get("MediaStorageSOPClassUID")
-    name = uid.UID_dictionary.get(str(sop_class), ("",))[0].removesuffix(" Storage")
+    sop_class = uid.UID(dataset.get("SOPClassUID") or dataset.file_meta.get("MediaStorageSOPClassUID") or "")
+    name = "" if sop_class.name == sop_class else sop_class.name.removesuffix(" Storage")
     if "Rows" in dataset or "Image" in name:
         return "it is truncated or stripped: a DICOM image without its pixel data"
     if name:
@@ -202,8 +214,8 @@ def _check_codestream(dataset: pydicom.Dataset, syntax: uid.UID) -> None:
     rows, columns, precision = claimed_dimensions(frame)
     if (rows, columns) != dimensions(dataset):
         raise UnreadableRadiograph("its compressed pixel data are not of the size its header claims")
-    if syntax == uid.JPEGExtended12Bit and precision > 8:
-        raise UnreadableRadiograph(f"its transfer syntax (JPEG Extended, 12-bit) cannot be decoded; {_CONVERT}")
+    if precision > _integer(dataset, "BitsAllocated"):
+        raise UnreadableRadiograph("its compressed pixel data have more bits per sample than its header claims")
 
 
 def _integer(dataset: pydicom.Dataset, keyword: str, default: int | None = None) -> int:
@@ -212,15 +224,3 @@ def _integer(dataset: pydicom.Dataset, keyword: str, default: int | None = None)
         return default if value in (None, "") and default is not None else int(value)
     except Exception:
         raise UnreadableRadiograph(f"its header has no valid {keyword}") from None
-
-
-@functools.cache
-def _silence_gdcm() -> None:
-    """GDCM writes its complaints to the process's standard error, past Python."""
-    try:
-        trace = importlib.import_module("gdcm").Trace
-    except ImportError:
-        return
-    trace.DebugOff()
-    trace.WarningOff()
-    trace.ErrorOff()

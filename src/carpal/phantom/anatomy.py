@@ -21,7 +21,7 @@ from carpal.phantom.maturity import (
 )
 from carpal.phantom.outlines import Frame, Points, blend_to_ellipse, capsule, smooth, superellipse, tube
 
-__all__ = ["Bone", "Flesh", "Hand", "build_hand"]
+__all__ = ["Bone", "Flesh", "HandPlan", "build_hand"]
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Flesh:
 
 
 @dataclass
-class Hand:
+class HandPlan:
     """Everything there is to draw, in mm. ``landmarks`` are single points named after the anatomy."""
 
     scale: float
@@ -132,15 +132,16 @@ _ULNA = Frame((-25.0, -38.0))
 _FOREARM_MM = 260.0
 
 
-def build_hand(age_months: float, sex: str, spread: float, vary: Mapping[str, float]) -> Hand:
+def build_hand(age_months: float, sex: str, spread: float, vary: Mapping[str, float]) -> HandPlan:
     """Lay out every bone that is ossified at this age, the flesh round it and the landmarks.
 
     ``spread`` 0..1 opens the fingers; ``vary`` gives factors near 1 for the lengths named "metacarpal_1" and so on.
     """
     scale = growth(age_months, sex)
     child = _Child(age_months, sex, scale, chubbiness(age_months), spread, vary)
-    hand = Hand(scale)
-    hand.bones.extend(_carpals(child))
+    hand = HandPlan(scale)
+    for name in CARPALS:
+        _carpal(hand, child, name)
     _forearm(hand, child)
     rays = {finger: _ray(hand, child, finger) for finger in _RAYS}
     hand.flesh.extend(_flesh(rays, child))
@@ -148,19 +149,19 @@ def build_hand(age_months: float, sex: str, spread: float, vary: Mapping[str, fl
     return hand
 
 
-def _carpals(child: _Child) -> Iterator[Bone]:
-    for name in CARPALS:
-        size = carpal_size(name, child.age_months, child.sex)
-        if not size:
-            continue
-        outline = smooth(_CARPAL_CORNERS[name])
-        centre = (outline.min(0) + outline.max(0)) / 2
-        outline = blend_to_ellipse(outline, float(np.clip((0.97 - size) / 0.4, 0, 1)))
-        # A young centre is round whatever the bone will be: its longer side is held back more than its shorter one.
-        spans = np.ptp(outline, 0)
-        even = (spans.min() / spans) ** (1 - size)
-        outline = (centre + (outline - centre) * 1.05 * size * even) * child.scale
-        yield Bone((outline,), 8.0 * size * child.scale, 0.75 * child.scale**0.5)
+def _carpal(hand: HandPlan, child: _Child, name: str) -> None:
+    outline = smooth(_CARPAL_CORNERS[name])
+    centre = (outline.min(0) + outline.max(0)) / 2
+    hand.landmarks[name] = np.asarray(centre * child.scale)
+    size = carpal_size(name, child.age_months, child.sex)
+    if not size:
+        return
+    outline = blend_to_ellipse(outline, float(np.clip((0.97 - size) / 0.4, 0, 1)))
+    # A young centre is round whatever the bone will be: its longer side is held back more than its shorter one.
+    spans = np.ptp(outline, 0)
+    even = (spans.min() / spans) ** (1 - size)
+    outline = (centre + (outline - centre) * 1.05 * size * even) * child.scale
+    hand.bones.append(Bone((outline,), 8.0 * size * child.scale, 0.75 * child.scale**0.5))
 
 
 def _epiphysis_bones(
@@ -214,7 +215,7 @@ def _tubular_profile(kind: str, base: float, shaft: float, head: float) -> list[
             (0.87, 0.92 * h), (0.94, h), (0.985, 0.8 * h), (0.975, 0.22 * h)]  # fmt: skip
 
 
-def _tubular(hand: Hand, child: _Child, name: str, frame: Frame, size: _Tubular) -> Frame:
+def _tubular(hand: HandPlan, child: _Child, name: str, frame: Frame, size: _Tubular) -> Frame:
     """Add one metacarpal or phalanx with its epiphysis; returns the frame of the joint at its far end."""
     g = child.scale
     long = size.length * g * child.vary[name]
@@ -241,7 +242,7 @@ def _tubular(hand: Hand, child: _Child, name: str, frame: Frame, size: _Tubular)
     return frame.ahead(long + 0.9 * g)
 
 
-def _ray(hand: Hand, child: _Child, finger: int) -> list[Points]:
+def _ray(hand: HandPlan, child: _Child, finger: int) -> list[Points]:
     """Add one finger; returns its joints and tip in mm, from the wrist outwards."""
     (x, y), turn, open_by = _RAYS[finger]
     frame = Frame((x * child.scale, y * child.scale), turn + (0.3 * open_by + 6) * (child.spread - 0.5) * (finger == 1))
@@ -258,7 +259,7 @@ def _ray(hand: Hand, child: _Child, finger: int) -> list[Points]:
     return joints
 
 
-def _forearm(hand: Hand, child: _Child) -> None:
+def _forearm(hand: HandPlan, child: _Child) -> None:
     g, thick = child.scale, child.scale * (1 + 0.35 * child.chubby)
     for name, home, width, shaft, cap, unit in (
         ("distal_radius", _RADIUS, 32.5, 19.5, 18.0, _RADIUS_EPIPHYSIS),
@@ -286,7 +287,7 @@ def _flesh(rays: dict[int, list[Points]], child: _Child) -> Iterator[Flesh]:
         yield from _finger_flesh(finger, joints, g, fat)
     yield Flesh(_palm_outline(rays, g, fat), 25.0 * fat)
     y = np.array([-22.0, -60.0, -_FOREARM_MM]) * g
-    half = np.array([34.0, 36.0, 43.0]) * fat
+    half = np.array([33.5, 34.0, 38.0]) * fat
     sides = [np.stack([-6.0 * g + sign * half, y], 1) for sign in (1, -1)]
     yield Flesh(np.concatenate([sides[0], sides[1][::-1]]), 36.0 * fat)
 

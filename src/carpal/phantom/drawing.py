@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carpal.errors import InvalidArgument
-from carpal.phantom.anatomy import Bone, Flesh, Hand, build_hand
+from carpal.phantom.anatomy import Bone, Flesh, HandPlan, build_hand
 from carpal.phantom.maturity import EPIPHYSES, check_child
 from carpal.phantom.outlines import Points
 from carpal.radiograph import Radiograph
@@ -34,7 +34,8 @@ _SHIFT = 4  # fractional bits of polygon corners in OpenCV
 class Phantom:
     """A drawn radiograph and where its anatomy is.
 
-    ``landmarks`` maps names such as "distal_radius_growth_plate", "metacarpal_3" or "fingertip_3" to (row, column) in
+    ``landmarks`` maps names such as "distal_radius_growth_plate", "capitate", "metacarpal_3" or
+    "fingertip_3" to (row, column) in
     pixels of ``radiograph``; some may lie where nothing is ossified yet.
     """
 
@@ -91,7 +92,7 @@ def make_phantom(
     depth = _flesh_depth(hand.flesh, view)
     attenuation = depth * np.float32(_FLESH_PER_MM)
     attenuation += _bones(hand.bones, view, rng)
-    film = _expose(attenuation, pose, rng)
+    film = _expose(attenuation, pose, hand.scale, rng)
     if collimated:
         _collimate(film, rng)
     _label(film, depth)
@@ -127,7 +128,7 @@ def _draw_pose(rng: np.random.Generator) -> _Pose:
     )
 
 
-def _aim(hand: Hand, pose: _Pose, shape: tuple[int, int]) -> _View:
+def _aim(hand: HandPlan, pose: _Pose, shape: tuple[int, int]) -> _View:
     """Fit the hand into the picture: finger tips below the upper edge, the forearm out of the lower one."""
     angle = math.radians(pose.turn_degrees)
     turn = np.array([[math.cos(angle), math.sin(angle)], [math.sin(angle), -math.cos(angle)]])  # y points down now
@@ -152,7 +153,7 @@ def _flesh_depth(flesh: list[Flesh], view: _View) -> Image:
     """(H, W) millimetres of soft tissue along the beam."""
     height, width = (side // 2 for side in view.shape)  # depth has no fine detail: half size will do
     scale = 0.5 * view.per_mm * flesh[-1].depth_mm / 36.0
-    deep = np.zeros((height, width), np.float32)
+    deep: Image = np.zeros((height, width), np.float32)
     for part in flesh:  # fingers first, palm and forearm over them
         cv2.fillPoly(deep, [_fixed_point(view.pixels(part.outline) / 2)], part.depth_mm, cv2.LINE_8, _SHIFT)
     inside = (deep > 0).astype(np.float32)
@@ -162,7 +163,7 @@ def _flesh_depth(flesh: list[Flesh], view: _View) -> Image:
     edge = cv2.distanceTransform((soft > 0.5).astype(np.uint8), cv2.DIST_L2, 5) / np.float32(view.per_mm)
     spread = cv2.GaussianBlur(deep, (0, 0), 5.0 * scale)
     share = cv2.GaussianBlur(inside, (0, 0), 5.0 * scale)
-    deep = cv2.resize(spread / np.maximum(share, 1e-3), full, interpolation=cv2.INTER_LINEAR)
+    deep = np.asarray(cv2.resize(spread / np.maximum(share, 1e-3), full, interpolation=cv2.INTER_LINEAR), np.float32)
     inward = np.clip(edge / np.maximum(0.42 * deep, 1e-3), 0, 1)
     return np.asarray(cv2.GaussianBlur(deep * np.sqrt(inward * (2 - inward)), (0, 0), 0.0011 * view.shape[0]))
 
@@ -217,14 +218,15 @@ def _chord(inward: Image, radius: float | Image) -> Image:
     return np.asarray(2 * np.sqrt(x * (2 * radius - x)), np.float32)
 
 
-def _expose(attenuation: Image, pose: _Pose, rng: np.random.Generator) -> Image:
+def _expose(attenuation: Image, pose: _Pose, scale: float, rng: np.random.Generator) -> Image:
     """Film brightness in 0..1: scatter, the response curve, uneven tube output, detector blur, quantum noise."""
     height, width = attenuation.shape
     coarse = cv2.resize(attenuation, (width // 8, height // 8), interpolation=cv2.INTER_AREA)
     coarse = cv2.GaussianBlur(coarse, (0, 0), height / 160)
     veil = np.asarray(cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
     total = cv2.GaussianBlur(attenuation + np.float32(0.05) * veil, (0, 0), 0.0008 * height)
-    bright = 1 - np.exp(-np.float32(pose.exposure) * total)
+    # A small hand is exposed more softly, so that it comes out nearly as bright as a grown one.
+    bright = 1 - np.exp(-np.float32(pose.exposure * scale**-0.6) * total)
     film = np.float32(0.045) + np.float32(0.95) * bright ** np.float32(pose.contrast)
     y = np.linspace(-1, 1, height, dtype=np.float32)[:, None]
     x = np.linspace(-1, 1, width, dtype=np.float32)[None, :]
@@ -265,6 +267,6 @@ def _label(film: Image, depth: Image) -> None:
         )
         patch = np.zeros(film.shape, np.uint8)
         cv2.putText(patch, text, (x, y), cv2.FONT_HERSHEY_SIMPLEX, size, 255, thick, cv2.LINE_AA)
-        opaque = cv2.GaussianBlur(patch, (0, 0), 0.5).astype(np.float32) / 255
+        opaque = patch.astype(np.float32) / np.float32(255)
         film += (np.float32(0.93) - film) * opaque
         taken = taken | (cv2.boxFilter(patch, -1, (pad, pad)) > 0)

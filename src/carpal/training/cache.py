@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carpal.errors import CarpalError, DatasetError
+from carpal.files import replacing
 from carpal.prepare import Recipe, prepare, recipe_to_dict
 from carpal.training.datasets import Dataset, Problem, Sample, load_radiograph
 
@@ -107,9 +108,8 @@ def _fill(
             pixels.flush()
             state["failed"].update({str(start + k): text for k, text in failed.items()})
             state["done"] = start + len(images)
-            part = state_path.with_suffix(".part")
-            part.write_text(json.dumps(state), encoding="utf-8")
-            os.replace(part, state_path)
+            with replacing(state_path) as part:
+                part.write_text(json.dumps(state), encoding="utf-8")
             progress(state["done"], shape[0])
 
 

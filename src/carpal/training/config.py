@@ -54,6 +54,8 @@ class TrainConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        for name, value in (("target", self.network.target), ("precision", self.precision)):
+            _check(value in _CHOICES[name], f"{name} {value!r} is none of {', '.join(_CHOICES[name])}")
         _check(self.epochs >= 1, "epochs must be at least 1")
         _check(self.batch_size >= 2, "the batch size must be at least 2")
         _check(0 < self.learning_rate < 1, "the learning rate must lie between 0 and 1")
@@ -69,6 +71,12 @@ class TrainConfig:
 def _check(holds: bool, message: str) -> None:
     if not holds:
         raise InvalidArgument(message)
+
+
+_CHOICES = {
+    "target": ("distribution", "regression", "classes"),
+    "precision": ("auto", "float32", "bfloat16"),
+}
 
 
 def config_from_dict(values: dict[str, Any]) -> TrainConfig:

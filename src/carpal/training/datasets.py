@@ -2,40 +2,52 @@
 
 Known layouts: the RSNA 2017 challenge's training, validation and test sets as downloaded, a folder with ``labels.csv``
 beside ``highres/`` and ``lowres/``, and any CSV with columns for path, age in months and sex.
+
+Kinds of problems, none of which stops the reading:
+``no-id``, ``no-sex``, ``impossible-age``  a row that cannot be used
+``no-image``, ``no-row``                   a row without image, an image without row
+``duplicate-row``                          a second row for one image; the first one counts
+``duplicate-file``                         a second file of one name; the first one counts
+``duplicate-image``                        the same content under two ids (``check_content``)
+``ages-in-years``                          all ages are so low that they are hardly months
+``unreadable``                             a file that cannot be opened (``check_content``)
 """
 
 from __future__ import annotations
 
-import csv
 import hashlib
-from collections.abc import Iterable, Iterator
+import re
+from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
-from typing import Any, cast
+from typing import Protocol, cast
 
 import cv2
+import numpy as np
 
 from carpal.errors import DatasetError
+from carpal.files import RADIOGRAPH_SUFFIXES
 from carpal.radiograph import Radiograph, Sex, read_radiograph
+from carpal.training.tables import Columns, Table, read_table
 
 __all__ = ["Dataset", "Problem", "Sample", "load_radiograph", "parse_sex", "read_dataset"]
 
-IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".dcm", ".dicom"}
 OLDEST_MONTHS = 240.0
+_OLDEST_YEARS = 20.0
 
 # The thumbnails in ``lowres/`` were squeezed to squares. Their own shape is lost; the median height over width of the
 # 986 radiographs whose shape is known (``highres/``) is 1.26.
 SQUEEZED_ASPECT = 1.26
 
-_ID_COLUMNS = ("id", "image id", "case id", "path", "file", "filename", "image")
-_AGE_COLUMNS = ("boneage", "bone_age_months", "bone age (months)", "ground truth bone age (months)", "age_months",
-                "bone_age", "bone age", "age")  # fmt: skip
-_SEX_COLUMNS = ("sex", "male", "gender")
-
 
 @dataclass(frozen=True)
 class Sample:
-    """One radiograph of a data set. ``group`` names the folder it lies in, ``aspect`` is height over width before squeezing."""
+    """One radiograph of a data set.
+
+    ``group`` names the folder it lies in, ``aspect`` is height over width before it was squeezed.
+    """
 
     id: str
     path: Path
@@ -85,55 +97,53 @@ class Dataset:
 def parse_sex(text: str, column: str = "sex") -> Sex | None:
     """F or M from the ways a table writes it; a column called ``male`` holds True/False. None where it says neither."""
     word = text.strip().lower()
-    if column == "male":
-        return cast("Sex | None", {"true": "M", "1": "M", "m": "M", "false": "F", "0": "F", "f": "F"}.get(word))
+    if column == "male":  # 1.0 and 0.0 are what pandas makes of True and False where a cell is empty
+        word = {"true": "m", "1": "m", "1.0": "m", "false": "f", "0": "f", "0.0": "f"}.get(word, word)
+        return cast("Sex | None", {"m": "M", "f": "F"}.get(word))
     return cast("Sex | None", {"m": "M", "male": "M", "boy": "M", "f": "F", "female": "F", "girl": "F"}.get(word))
 
 
 def load_radiograph(sample: Sample) -> Radiograph:
     """The sample's radiograph, a squeezed thumbnail given a plausible shape again. Raises UnreadableRadiograph."""
     radiograph = read_radiograph(sample.path)
-    if sample.aspect is None:
+    height, width = radiograph.pixels.shape
+    if sample.aspect is None or height != width:  # what is no square was never squeezed to one
         return radiograph
-    width = radiograph.pixels.shape[1]
     shape = (width, max(1, round(width * sample.aspect)))
-    return replace(radiograph, pixels=cv2.resize(radiograph.pixels, shape, interpolation=cv2.INTER_CUBIC))
+    pixels = cv2.resize(radiograph.pixels, shape, interpolation=cv2.INTER_CUBIC)
+    return replace(radiograph, pixels=np.clip(pixels, 0, 1, dtype=np.float32))  # bicubic overshoots
 
 
 def read_dataset(root: str | Path, *, groups: Iterable[str] = (), check_content: bool = False) -> Dataset:
-    """The data set at ``root``, a folder of a known layout or a CSV table.
+    """The data set at ``root``, a folder of a known layout or a CSV or XLSX table.
 
     ``groups`` keeps only these folders (``highres``, ``lowres``); ``check_content`` also reads every file to find
     copies of the same picture under several ids. Raises DatasetError where there is nothing to use.
     """
     root = Path(root)
-    table, folders = _find_table(root)
+    table = _find_table(root)
     rows, problems = _read_rows(table)
+    folders = _image_folders(table.path.parent, by_path=table.columns.path is not None)
     wanted = set(groups)
-    samples: list[Sample] = []
-    used: set[Path] = set()
-    for row in rows:
-        found = [(g, p) for g, files in folders.items() if (p := files.get(row.key)) and (not wanted or g in wanted)]
-        used.update(path for _, path in found)
-        if not found and not wanted:
-            problems.append(Problem("no-image", row.where, f"no image for {row.key!r}"))
-        samples += [
-            Sample(row.id, path, row.age_months, row.sex, group, SQUEEZED_ASPECT if group == "lowres" else None)
-            for group, path in found
-        ]
-    problems += [
-        Problem("no-row", path.name, f"{group or 'image'} {path.name} has no row in the table")
-        for group, files in folders.items()
-        if not wanted or group in wanted
-        for path in sorted(set(files.values()) - used)
-    ]
+    if unknown := sorted(wanted - set(folders)):
+        there = ", ".join(name for name in folders if name) or "none"
+        raise DatasetError(f"{root}: there is no group {', '.join(unknown)}; groups here: {there}")
+    samples, used = _join(rows, {name: f for name, f in folders.items() if not wanted or name in wanted})
+    if not wanted:  # a group may well be a part of the table's radiographs
+        found = {sample.where for sample in samples}
+        problems += [Problem("no-image", r.where, f"no image for {r.key!r}") for r in rows if r.where not in found]
+    for name, images in folders.items():
+        if not wanted or name in wanted:
+            problems += _problems_of(images, name, used)
     if not samples:
+        first = f"; the first problem is: {problems[0].message} ({problems[0].where})" if problems else ""
         raise DatasetError(
-            f"{root}: the table {table.name} and the images beside it have no usable radiograph in common"
+            f"{root}: the table {table.path.name} and the images beside it have no usable radiograph in common{first}"
         )
+    usable = tuple(found.sample for found in samples)
     if check_content:
-        problems += _find_copies(samples)
-    return Dataset(root, tuple(samples), tuple(problems))
+        problems += _find_copies(usable)
+    return Dataset(root, usable, tuple(problems))
 
 
 @dataclass(frozen=True)
@@ -145,136 +155,235 @@ class _Row:
     where: str
 
 
-def _find_table(root: Path) -> tuple[Path, dict[str, dict[str, Path]]]:
-    """The table of a data set and its image folders: group -> (key -> path)."""
-    if root.is_file():
-        return root, {"": _PathIndex(root.parent)}
-    if not root.is_dir():
-        raise DatasetError(f"{root}: no such folder or table")
-    tables = sorted(p for p in root.iterdir() if p.suffix.lower() in {".csv", ".xlsx"} and not p.name.startswith("."))
-    tables = [p for p in tables if _columns(p)]
-    if not tables:
-        raise DatasetError(f"{root}: no CSV or XLSX table with columns for id or path, age and sex")
-    if len(tables) > 1:
-        names = ", ".join(p.name for p in tables)
-        raise DatasetError(f"{root}: several tables ({names}); give the folder of one set, or the table itself")
-    return tables[0], _image_folders(root, tables[0])
+@dataclass(frozen=True)
+class _Found:
+    sample: Sample
+    where: str  # the row it comes from
 
 
-def _image_folders(root: Path, table: Path) -> dict[str, dict[str, Path]]:
-    known = {name: root / name for name in ("highres", "lowres") if (root / name).is_dir()}
-    if known:
-        return {name: _index(folder) for name, folder in known.items()}
-    if set(_columns(table) or ()) and (_columns(table) or ("",))[0] in {"path", "file", "filename", "image"}:
-        return {"": _PathIndex(root)}
-    merged: dict[str, Path] = {}
-    # The validation set comes as two folders, the training set sometimes as a folder within a folder of the same name.
-    for folder in sorted(p for p in root.rglob("*") if p.is_dir() and not p.name.startswith("__")):
-        merged |= _index(folder)
-    return {"": merged | _index(root)}
+class _Images(Protocol):
+    """The images of one folder, or of one table."""
+
+    def find(self, key: str) -> Path | None: ...
+
+    def files(self) -> Iterable[Path]: ...
+
+    def clashes(self) -> Iterable[tuple[Path, Path]]: ...
 
 
-def _index(folder: Path) -> dict[str, Path]:
-    return {p.stem: p for p in folder.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES and not p.name.startswith(".")}
+def _join(rows: list[_Row], folders: dict[str, _Images]) -> tuple[list[_Found], set[Path]]:
+    samples, used = [], set()
+    for row in rows:
+        for name, images in folders.items():
+            path = images.find(row.key)
+            if path is not None:
+                used.add(path)
+                aspect = SQUEEZED_ASPECT if name == "lowres" else None
+                samples.append(_Found(Sample(row.id, path, row.age_months, row.sex, name, aspect), row.where))
+    return samples, used
 
 
-class _PathIndex(dict[str, Path]):
-    """Finds images by the path that the table gives, relative to the table."""
+def _problems_of(images: _Images, group: str, used: set[Path]) -> list[Problem]:
+    problems = [
+        Problem("no-row", path.name, f"{group or 'image'} {path.name} has no row in the table")
+        for path in sorted(set(images.files()) - used)
+    ]
+    for other, kept in images.clashes():
+        message = f"{other.parent.name}/{other.name} is left out: {kept.parent.name}/{kept.name} has the same name"
+        problems.append(Problem("duplicate-file", other.name, message))
+    return problems
+
+
+# --------------------------------------------------------------------------- images
+
+
+class _StemIndex:
+    """Finds images by their file name without its ending, in the given folders; in a clash the first folder wins."""
+
+    def __init__(self, folders: Iterable[Path]) -> None:
+        self._paths: dict[str, Path] = {}
+        self._clashes: list[tuple[Path, Path]] = []
+        for folder in folders:
+            for path in folder.iterdir():
+                if path.suffix.lower() in RADIOGRAPH_SUFFIXES and not path.name.startswith("."):
+                    self._add(path)
+
+    def _add(self, path: Path) -> None:
+        other = self._paths.setdefault(path.stem, path)
+        if other is path:
+            return
+        if other.parent == path.parent and path.name < other.name:  # a folder has no order of its own
+            self._paths[path.stem], other, path = path, path, other
+        self._clashes.append((path, other))
+
+    def find(self, key: str) -> Path | None:
+        return self._paths.get(key)
+
+    def files(self) -> Iterable[Path]:
+        return self._paths.values()
+
+    def clashes(self) -> Iterable[tuple[Path, Path]]:
+        return sorted(self._clashes)
+
+
+class _PathIndex:
+    """Finds images by the path that the table gives, relative to it; by a bare name also in the folders beside it."""
 
     def __init__(self, base: Path) -> None:
-        super().__init__()
-        self.base = base
+        self._base = base
 
-    def get(self, key: str, default: Any = None) -> Any:
-        for candidate in (self.base / key, *(self.base / f"{key}{suffix}" for suffix in sorted(IMAGE_SUFFIXES))):
-            if candidate.is_file():
-                return candidate
-        return default
+    @cached_property
+    def _elsewhere(self) -> _StemIndex:
+        return _StemIndex(_folders_below(self._base))
 
+    def find(self, key: str) -> Path | None:
+        for candidate in (self._base / key, *(self._base / f"{key}{suffix}" for suffix in sorted(RADIOGRAPH_SUFFIXES))):
+            try:
+                if candidate.is_file():
+                    return candidate
+            except OSError:  # a cell too long to be a name
+                return None
+        if "/" in key:
+            return None
+        found = self._elsewhere.find(_without_suffix(key))
+        return found if found and key in (found.name, found.stem) else None
 
-def _columns(table: Path) -> tuple[str, str, str] | None:
-    """The names of a table's id, age and sex columns, None where one is missing."""
-    try:
-        header = next(_table_rows(table), [])
-    except (OSError, UnicodeDecodeError, csv.Error):
-        return None
-    names = {name.strip().lower(): name for name in header}
-    found = [next((n for n in wanted if n in names), None) for wanted in (_ID_COLUMNS, _AGE_COLUMNS, _SEX_COLUMNS)]
-    return None if None in found else cast("tuple[str, str, str]", tuple(found))
+    def files(self) -> Iterable[Path]:
+        return ()  # such a table may name a few images out of many
 
-
-def _table_rows(table: Path) -> Iterator[list[str]]:
-    if table.suffix.lower() == ".xlsx":
-        yield from _xlsx_rows(table)
-        return
-    with table.open(newline="", encoding="utf-8-sig") as handle:
-        yield from csv.reader(handle)
+    def clashes(self) -> Iterable[tuple[Path, Path]]:
+        return ()
 
 
-def _xlsx_rows(table: Path) -> Iterator[list[str]]:
-    try:
-        from openpyxl import load_workbook
-    except ImportError as error:
-        raise DatasetError(f"{table.name}: reading XLSX needs openpyxl: pip install 'carpal[train]'") from error
-    try:
-        sheet = load_workbook(table, read_only=True, data_only=True).worksheets[0]
-    except Exception as error:
-        raise DatasetError(f"{table.name} is not a readable XLSX table") from error
-    for row in sheet.iter_rows(values_only=True):
-        yield ["" if cell is None else str(cell) for cell in row]
+def _image_folders(base: Path, *, by_path: bool) -> dict[str, _Images]:
+    if by_path:
+        return {"": _PathIndex(base)}
+    known = {name: base / name for name in ("highres", "lowres") if (base / name).is_dir()}
+    if known:
+        return {name: _StemIndex([folder]) for name, folder in known.items()}
+    # The validation set comes as two folders, the training set sometimes as a folder within a folder of the same name.
+    return {"": _StemIndex([base, *_folders_below(base)])}
 
 
-def _read_rows(table: Path) -> tuple[list[_Row], list[Problem]]:
-    columns = _columns(table)
-    if columns is None:
-        raise DatasetError(f"{table}: a table needs a column for id or path, one for age in months and one for sex")
-    lines = _table_rows(table)
-    header = [name.strip().lower() for name in next(lines)]
-    positions = [header.index(name) for name in columns]
-    rows: list[_Row] = []
+def _folders_below(base: Path) -> list[Path]:
+    hidden = (".", "__")  # __MACOSX and the like
+    return sorted(
+        p for p in base.rglob("*") if p.is_dir() and not any(n.startswith(hidden) for n in p.relative_to(base).parts)
+    )
+
+
+def _without_suffix(name: str) -> str:
+    """The name without the ending of an image file; a DICOM UID keeps all its numbers."""
+    return name[: -len(Path(name).suffix)] if Path(name).suffix.lower() in RADIOGRAPH_SUFFIXES else name
+
+
+# --------------------------------------------------------------------------- tables
+
+
+def _find_table(root: Path) -> Table:
+    if root.is_file():
+        table = read_table(root)
+        if table is None:
+            raise DatasetError(f"{root}: a table needs columns for id or path, age in months, and sex")
+        return table
+    if not root.is_dir():
+        raise DatasetError(f"{root}: no such folder or table")
+    tables, refusals = [], []
+    for path in sorted(root.iterdir()):
+        if path.suffix.lower() in {".csv", ".xlsx"} and not path.name.startswith((".", "~$")):
+            try:
+                tables.append(read_table(path))
+            except DatasetError as error:  # not every table in a folder need be the one with the ages
+                refusals.append(error)
+    usable = [table for table in tables if table]
+    if not usable and refusals:
+        raise refusals[0]
+    if not usable:
+        raise DatasetError(f"{root}: no CSV or XLSX table with columns for id or path, age and sex")
+    if len(usable) > 1:
+        names = ", ".join(table.path.name for table in usable)
+        raise DatasetError(f"{root}: several tables ({names}); give the folder of one set, or the table itself")
+    return usable[0]
+
+
+# --------------------------------------------------------------------------- rows
+
+
+def _read_rows(table: Table) -> tuple[list[_Row], list[Problem]]:
+    rows: dict[str, _Row] = {}
     problems: list[Problem] = []
-    seen: set[str] = set()
-    for number, cells in enumerate(lines, start=2):
-        where = f"{table.name} line {number}"
+    for number, cells in enumerate(table.lines, start=2):
         if not any(cell.strip() for cell in cells):
             continue
-        row = _read_row([cells[i] if i < len(cells) else "" for i in positions], columns, where)
-        if isinstance(row, _Row) and row.key in seen:
-            row = Problem("duplicate-row", where, f"{row.key!r} stands in the table more than once")
+        where = f"{table.path.name} line {number}"
+        row = _read_row(dict(zip(table.header, cells, strict=False)), table.columns, where)
         if isinstance(row, Problem):
             problems.append(row)
+        elif row.key in rows:
+            problems.append(_duplicate(row, rows[row.key]))
         else:
-            seen.add(row.key)
-            rows.append(row)
-    return rows, problems
+            rows[row.key] = row
+    if years := _years(rows.values(), table):
+        problems.append(years)
+    kept = list(rows.values())
+    return (kept if table.columns.id else _tell_apart(kept)), problems
 
 
-def _read_row(cells: list[str], columns: tuple[str, str, str], where: str) -> _Row | Problem:
-    key, age_text, sex_text = (cell.strip() for cell in cells)
-    if not key:
+def _read_row(cells: dict[str, str], columns: Columns, where: str) -> _Row | Problem:
+    name, path = (cells.get(column, "").strip() if column else "" for column in (columns.id, columns.path))
+    if (columns.path and not path) or (columns.id and not name):
         return Problem("no-id", where, "the row names no image")
+    age_text, sex_text = cells.get(columns.age, "").strip(), cells.get(columns.sex, "").strip()
     try:
-        age = float(age_text)
+        age = float(re.sub(r"^(\d+),(\d{1,2})$", r"\1.\2", age_text))
     except ValueError:
         return Problem("impossible-age", where, f"{age_text!r} is no age in months")
     if not 0 <= age <= OLDEST_MONTHS:
         return Problem("impossible-age", where, f"a bone age of {age:g} months is impossible")
-    sex = parse_sex(sex_text, columns[2])
+    sex = parse_sex(sex_text, columns.sex)
     if sex is None:
-        return Problem("no-sex", where, f"{sex_text!r} in column {columns[2]!r} is no sex")
-    if columns[0] in {"id", "image id", "case id"}:
-        key = key.removesuffix(".0") if key.endswith(".0") else Path(key).stem if "." in key else key
-        return _Row(key, key, age, sex, where)
-    return _Row(key, Path(key).stem, age, sex, where)
+        return Problem("no-sex", where, f"{sex_text!r} in column {columns.sex!r} is no sex")
+    name = _without_suffix(re.sub(r"^(\d+)\.0$", r"\1", name))  # 1377.0 is what pandas and Excel make of 1377
+    path = Path(path.replace("\\", "/")).as_posix() if path else ""
+    return _Row(path or name, name or _without_suffix(Path(path).name), age, sex, where)
 
 
-def _find_copies(samples: list[Sample]) -> list[Problem]:
+def _duplicate(row: _Row, first: _Row) -> Problem:
+    same = (row.age_months, row.sex) == (first.age_months, first.sex)
+    differs = "" if same else f", first as {first.age_months:g} months {first.sex}, here {row.age_months:g} {row.sex}"
+    return Problem("duplicate-row", row.where, f"{row.key!r} stands in the table more than once{differs}")
+
+
+def _years(rows: Iterable[_Row], table: Table) -> Problem | None:
+    ages = [row.age_months for row in rows]
+    if len(ages) < 5 or max(ages) > _OLDEST_YEARS or "month" in table.columns.age:
+        return None
+    message = (
+        f"no age in column {table.columns.age!r} is above {max(ages):g}; they are taken for months: are they years?"
+    )
+    return Problem("ages-in-years", table.path.name, message)
+
+
+def _tell_apart(rows: list[_Row]) -> list[_Row]:
+    """Files of one name in several folders are one radiograph, unless the table gives them another age or sex."""
+    facts: dict[str, set[tuple[float, Sex]]] = defaultdict(set)
+    for row in rows:
+        facts[row.id].add((row.age_months, row.sex))
+    return [row if len(facts[row.id]) == 1 else replace(row, id=_without_suffix(row.key)) for row in rows]
+
+
+def _find_copies(samples: Iterable[Sample]) -> list[Problem]:
     first: dict[tuple[str, str], Sample] = {}
     problems = []
     for sample in samples:
-        content = hashlib.sha256(sample.path.read_bytes()).hexdigest()
+        try:
+            content = hashlib.sha256(sample.path.read_bytes()).hexdigest()
+        except OSError as error:
+            problems.append(Problem("unreadable", sample.path.name, error.strerror or "cannot be opened"))
+            continue
         other = first.setdefault((sample.group, content), sample)
         if other.id != sample.id:
-            message = f"the same picture as {other.path.name}"
+            same = (sample.age_months, sample.sex) == (other.age_months, other.sex)
+            message = f"the same picture as {other.path.name}{'' if same else ', with another age or sex'}"
             problems.append(Problem("duplicate-image", sample.path.name, message))
     return problems

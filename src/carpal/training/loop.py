@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -29,6 +28,9 @@ from carpal.training.run import RunFolder, load_weights
 
 __all__ = ["Trainer", "pick_device", "predict"]
 
+AfterStep = Callable[[int, int, int, float], None]
+AfterEpoch = Callable[[dict[str, float]], None]
+
 
 def pick_device(name: str = "auto") -> torch.device:
     """``auto`` takes CUDA where there is one."""
@@ -37,10 +39,7 @@ def pick_device(name: str = "auto") -> torch.device:
 
 @dataclass
 class Trainer:
-    """One run: ``train`` goes through all epochs that are still to do.
-
-    ``report`` receives (epoch, step, steps, loss) while an epoch runs.
-    """
+    """One run: ``train`` goes through all epochs that are still to do."""
 
     config: TrainConfig
     train_set: PreparedCache
@@ -64,26 +63,30 @@ class Trainer:
         self.optimiser = torch.optim.AdamW(groups, lr=config.learning_rate, betas=(0.9, 0.99))
         self.steps = max(1, (config.samples_per_epoch or len(self.train_set.samples)) // config.batch_size)
 
-    def train(self, report: Any = lambda epoch, step, steps, loss: None) -> list[dict[str, float]]:
-        """All epochs still to do; returns the history, one dict per epoch."""
+    def train(self, after_step: AfterStep, after_epoch: AfterEpoch) -> list[dict[str, float]]:
+        """All epochs still to do; returns the history, one dict per epoch.
+
+        ``after_step`` is told (epoch, step, steps, loss), ``after_epoch`` the epoch's row of the history.
+        """
         self._resume()
         for epoch in range(len(self.history), self.config.epochs):
             if self._should_stop():
                 break
             started = time.monotonic()
-            loss = self._epoch(epoch, report)
+            loss = self._epoch(epoch, after_step)
             self._finish_epoch(epoch, loss, time.monotonic() - started)
+            after_epoch(self.history[-1])
         self.folder.close()
         return self.history
 
-    def _epoch(self, epoch: int, report: Any) -> float:
+    def _epoch(self, epoch: int, after_step: AfterStep) -> float:
         torch.manual_seed(self.config.seed * 100_003 + epoch)  # dropout: the same after a resume
         self.network.train()
         freeze_backbone(self.network, frozen=epoch < self.config.head_epochs)
         losses = []
         for step, batch in enumerate(train_batches(self.train_set, self.config, epoch)):
             losses.append(self._step(epoch * self.steps + step, batch))
-            report(epoch, step + 1, self.steps, float(np.mean(losses[-50:])))
+            after_step(epoch, step + 1, self.steps, float(np.mean(losses[-50:])))
         return float(np.mean(losses))
 
     def _step(self, step: int, batch: Batch) -> float:

@@ -15,6 +15,7 @@ from torch import nn
 
 from carpal import __version__
 from carpal.errors import TrainingError, WeightsUnavailable
+from carpal.files import replacing
 from carpal.training.backbones import initialise
 from carpal.training.config import TrainConfig
 from carpal.training.network import BoneAgeNetwork, NetworkConfig
@@ -59,14 +60,12 @@ class RunFolder:
         return json.loads((self.path / "environment.json").read_text(encoding="utf-8"))
 
     def _write_json(self, name: str, values: dict[str, Any]) -> None:
-        part = self.path / f".{name}.part"
-        part.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
-        os.replace(part, self.path / name)
+        with replacing(self.path / name) as part:
+            part.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
 
     def _save(self, name: str, values: dict[str, Any]) -> None:
-        part = self.path / f".{name}.part"
-        torch.save(values, part)
-        os.replace(part, self.path / name)
+        with replacing(self.path / name) as part:
+            torch.save(values, part)
 
     def save_best(self, network: nn.Module, config: TrainConfig, metrics: dict[str, float]) -> None:
         """The averaged weights with what is needed to use them."""
@@ -77,12 +76,10 @@ class RunFolder:
     def save_last(self, state: dict[str, Any], history: list[dict[str, float]]) -> None:
         """All that is needed to go on, then the table and the picture that are made from it."""
         self._save("last.pt", state)
-        part = self.path / ".metrics.csv.part"
-        with part.open("w", newline="", encoding="utf-8") as handle:
+        with replacing(self.path / "metrics.csv") as part, part.open("w", newline="", encoding="utf-8") as handle:
             table = csv.DictWriter(handle, list(history[0]))
             table.writeheader()
             table.writerows({k: round(v, 6) for k, v in row.items()} for row in history)
-        os.replace(part, self.path / "metrics.csv")
         self._tensorboard(history[-1])
         _draw_curves(history, self.path / "curves.png")
 
@@ -127,9 +124,8 @@ def _draw_curves(history: list[dict[str, float]], path: Path) -> None:
         )
     error.set(xlabel="epoch", title="validation MAE (months)")
     error.legend(frameon=False)
-    part = path.with_name(f".{path.name}.part")
-    figure.savefig(part, format="png", dpi=110)
-    os.replace(part, path)
+    with replacing(path) as part:
+        figure.savefig(part, format="png", dpi=110)
 
 
 def load_checkpoint(path: str | Path) -> tuple[BoneAgeNetwork, dict[str, Any]]:

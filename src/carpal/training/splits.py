@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from carpal.errors import DatasetError, InvalidArgument
+from carpal.files import replacing
 from carpal.training.datasets import Dataset
 
 __all__ = ["Split", "make_folds", "make_split", "read_split", "write_split"]
@@ -59,22 +59,28 @@ def make_folds(dataset: Dataset, *, folds: int, seed: int = 0, group: str = "") 
     order = _stratified_order(dataset, seed, group)
     if not 2 <= folds <= len(order):
         raise InvalidArgument(f"cannot make {folds} folds of {len(order)} ids")
-    return [Split(tuple(order[k::folds]), (), seed) for k in range(folds)]
+    # Neighbours in sex and age go to different folds, in an order that the seed draws: without it, children who all
+    # differ in age would fall into the same folds whatever the seed.
+    rng = np.random.default_rng(seed + 1)
+    sides: list[list[str]] = [[] for _ in range(folds)]
+    for start in range(0, len(order), folds):
+        for fold, held_back in zip(rng.permutation(folds), order[start : start + folds], strict=False):
+            sides[fold].append(held_back)
+    return [Split(tuple(side), (), seed) for side in sides]
 
 
 def write_split(split: Split, path: str | Path) -> None:
     """The split as JSON, written whole or not at all."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    part.write_text(json.dumps(asdict(split), indent=1) + "\n", encoding="utf-8")
-    os.replace(part, path)
+    with replacing(path) as part:
+        part.write_text(json.dumps(asdict(split), indent=1) + "\n", encoding="utf-8")
 
 
 def read_split(path: str | Path) -> Split:
     """The split in a file. Raises DatasetError."""
     try:
         fields = json.loads(Path(path).read_text(encoding="utf-8"))
+        if not (isinstance(fields["test"], list) and isinstance(fields["validation"], list)):
+            raise TypeError("ids stand in lists")  # a string would come apart into its letters
         return Split(tuple(map(str, fields["test"])), tuple(map(str, fields["validation"])), int(fields["seed"]))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DatasetError(f"{path}: not a split file written by carpal") from error

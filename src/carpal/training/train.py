@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from carpal.prepare import recipe_named
 from carpal.training.cache import PreparedCache, prepared_cache
@@ -45,16 +44,15 @@ def prepare_sides(
 
 def train(
     config: TrainConfig,
+    sides: Sides,
     out: str | Path,
-    cache: str | Path,
     *,
-    preparing: Callable[[int, int], None] = lambda done, total: None,
-    report: Callable[[int, int, int, float], None] = lambda epoch, step, steps, loss: None,
-) -> list[dict[str, Any]]:
-    """Train, or go on training, in the folder ``out``; returns the history, one dict per epoch."""
-    sides = prepare_sides(config, cache, preparing)
+    after_step: Callable[[int, int, int, float], None] = lambda epoch, step, steps, loss: None,
+    after_epoch: Callable[[dict[str, float]], None] = lambda row: None,
+) -> list[dict[str, float]]:
+    """Train, or go on training, in the run folder ``out``; returns the history, one dict per epoch."""
     folder = RunFolder(out)
-    sizes = {"train_images": len(sides.train.samples), "validation_images": len(sides.validation.samples)}
+    sizes = {"train_images": len(sides.train), "validation_images": len(sides.validation)}
     folder.open(config, sides.dataset.digest(), sizes)
     write_split(sides.split, folder.path / "split.json")
-    return Trainer(config, sides.train, sides.validation, folder).train(report)
+    return Trainer(config, sides.train, sides.validation, folder).train(after_step, after_epoch)

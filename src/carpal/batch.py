@@ -1,0 +1,172 @@
+"""Many radiographs, one after the other: a bad one is reported and the rest is read."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from carpal.annotate import write_annotated
+from carpal.errors import CarpalError, InvalidArgument, UnreadableRadiograph
+from carpal.files import find_radiographs
+from carpal.reader import Reader, Reading, check_sex
+
+__all__ = ["Result", "Task", "format_results", "read_all", "tasks_from_paths", "tasks_from_table"]
+
+
+@dataclass(frozen=True)
+class Task:
+    """One radiograph to read. ``extra`` holds a table's further columns, handed through to the result."""
+
+    path: Path
+    sex: str | None
+    prefer_header: bool = False
+    extra: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """What came of a task: a reading, or the sentence that says why there is none."""
+
+    task: Task
+    reading: Reading | None
+    error: str | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Flat facts with the same keys whether or not the radiograph could be read."""
+        values: dict[str, Any] = dict.fromkeys(_KEYS)
+        if self.reading is not None:
+            values |= self.reading.to_dict()
+        return {"file": str(self.task.path), **values, "error": self.error} | {
+            key: value for key, value in self.task.extra.items() if key not in {"file", "error", *values}
+        }
+
+
+_KEYS = (
+    "bone_age_months",
+    "interval_90_months",
+    "bone_age_class",
+    "class_probabilities",
+    "sex",
+    "sex_origin",
+    "hand_found",
+    "notes",
+    "model",
+    "model_sha256",
+)
+
+
+def tasks_from_paths(paths: Sequence[Path], sex: str | None, prefer_header: bool) -> list[Task]:
+    """A task per file; folders are searched for radiographs. Raises InvalidArgument."""
+    check_sex(sex)
+    found: list[Path] = []
+    for path in paths:
+        if not path.is_dir():
+            found.append(path)
+            continue
+        inside = find_radiographs(path)
+        if not inside:
+            raise InvalidArgument(f"{path}: no radiographs in this folder")
+        found += inside
+    return [Task(path, sex, prefer_header) for path in found]
+
+
+def tasks_from_table(table: Path) -> list[Task]:
+    """A task per row of a CSV with columns ``path`` and ``sex``; paths are relative to the table. Raises InvalidArgument."""
+    try:
+        with table.open(newline="", encoding="utf-8-sig") as handle:
+            rows = csv.DictReader(handle)
+            names = {name.strip().lower(): name for name in rows.fieldnames or ()}
+            if not {"path", "sex"} <= set(names):
+                raise InvalidArgument(f"{table}: the table needs columns path and sex")
+            tasks = [_row_task(row, names, table.parent) for row in rows]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InvalidArgument(f"{table}: not a readable CSV table") from error
+    if not tasks:
+        raise InvalidArgument(f"{table}: the table has no rows")
+    return tasks
+
+
+def _row_task(row: dict[str, str | None], names: dict[str, str], base: Path) -> Task:
+    path, sex = (row[names["path"]] or "").strip(), (row[names["sex"]] or "").strip()
+    extra = {key: row[name] or "" for key, name in names.items() if key not in {"path", "sex"}}
+    return Task(base / path, sex or None, extra=extra)
+
+
+def read_all(
+    tasks: Sequence[Task],
+    model: str,
+    *,
+    annotate: Path | None = None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> list[Result]:
+    """A result per task, in order. Raises ModelError, and InvalidArgument where a picture would overwrite an input."""
+    targets = _annotation_targets(tasks, annotate)
+    reader = Reader(model)
+    results = []
+    for number, (task, target) in enumerate(zip(tasks, targets, strict=True), start=1):
+        results.append(_read_one(reader, task, target))
+        progress(number, len(tasks))
+    return results
+
+
+def _read_one(reader: Reader, task: Task, target: Path | None) -> Result:
+    try:
+        if task.path.is_dir():
+            raise UnreadableRadiograph(f"{task.path}: a folder, not a radiograph")
+        reading = reader.read(task.path, task.sex, prefer_header=task.prefer_header)
+        if target is not None:
+            write_annotated(task.path, reading, target)
+        return Result(task, reading, None)
+    except CarpalError as error:
+        return Result(task, None, " ".join(str(error).split()))
+
+
+def _annotation_targets(tasks: Sequence[Task], annotate: Path | None) -> list[Path | None]:
+    if annotate is None:
+        return [None] * len(tasks)
+    single = annotate.suffix.lower() == ".png"
+    if single and len(tasks) > 1:
+        raise InvalidArgument(f"--annotate {annotate}: one picture cannot show {len(tasks)} radiographs; give a folder")
+    targets = [annotate if single else annotate / f"{task.path.stem}-bone-age.png" for task in tasks]
+    if len(set(targets)) < len(targets):
+        raise InvalidArgument("--annotate: several radiographs have the same file name; annotate them folder by folder")
+    if {t.resolve() for t in targets} & {task.path.resolve() for task in tasks}:
+        raise InvalidArgument(f"--annotate {annotate} would overwrite a radiograph: input files are never changed")
+    return list(targets)
+
+
+def format_results(results: Sequence[Result], how: Literal["text", "json", "csv"]) -> str:
+    """The results as text for people, a JSON list, or CSV."""
+    if how == "json":
+        return json.dumps([result.to_dict() for result in results], indent=1)
+    if how == "csv":
+        return _as_csv(results)
+    return "\n".join(_as_lines(result) for result in results)
+
+
+def _as_lines(result: Result) -> str:
+    if result.reading is None:
+        return f"{result.task.path}: NOT READ: {result.error}"
+    reading = result.reading
+    lines = [f"{result.task.path}: {reading} (sex {reading.sex}, {reading.sex_origin}; model {reading.model})"]
+    return "\n".join(lines + [f"  note: {note}" for note in reading.notes])
+
+
+def _as_csv(results: Sequence[Result]) -> str:
+    rows = []
+    for result in results:
+        values = result.to_dict()
+        low, high = values["interval_90_months"] or (None, None)
+        values |= {"interval_90_low_months": low, "interval_90_high_months": high}
+        rows.append({k: json.dumps(v) if isinstance(v, list) else v for k, v in values.items()})
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    text = io.StringIO()
+    table = csv.DictWriter(text, names, lineterminator="\n")
+    table.writeheader()
+    table.writerows(rows)
+    return text.getvalue().rstrip("\n")

@@ -1,0 +1,67 @@
+"""The command line: each command parses, calls one function, prints. Heavy imports happen inside the commands."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from carpal import __version__
+from carpal.cli import data, read, train
+from carpal.errors import CarpalError
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="carpal",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="Bone age from radiographs of a child's left hand. Research use and decision support; not a medical device.",
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"carpal {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    pass
+
+
+app.command("read")(read.read)
+app.command("phantom")(data.phantom)
+app.command("prepare")(data.prepare)
+app.command("explore")(data.explore)
+app.command("train")(train.train)
+app.command("tune")(train.tune)
+app.command("export")(train.export)
+
+
+def main() -> None:
+    """Run the command line; what carpal refuses is said in one line on standard error."""
+    try:
+        app()
+    except CarpalError as error:
+        print(f"carpal: {' '.join(str(error).split())}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except MemoryError:
+        print("carpal: not enough memory", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("carpal: stopped", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:
+        # Whoever read our output has gone; leave quietly, as other Unix tools do.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)

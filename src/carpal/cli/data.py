@@ -1,0 +1,71 @@
+"""``carpal phantom``, ``prepare``, ``explore``, ``features``"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from carpal.cli.progress import progress_bar
+
+Groups = Annotated[
+    Optional[list[str]], typer.Option("--group", help="Only this folder of the data set (highres, lowres); repeatable.")
+]
+
+
+def phantom(
+    out: Annotated[Path, typer.Argument(metavar="OUT.png|OUT.dcm")],
+    age_months: Annotated[float, typer.Option(help="Bone age to draw, in months.")],
+    sex: Annotated[str, typer.Option(metavar="F|M")],
+    seed: Annotated[int, typer.Option(help="Another seed, another hand.")] = 0,
+) -> None:
+    """Draw a synthetic hand radiograph, for demonstrations and tests."""
+    from carpal.phantom import write_phantom
+
+    write_phantom(out, age_months, sex, seed=seed)
+    print(out)
+
+
+def prepare(
+    folder: Annotated[Path, typer.Argument(metavar="DIR")],
+    out: Annotated[Path, typer.Option(help="Where the prepared PNG files go; never the input folder.")],
+    recipe: Annotated[str, typer.Option(help="hand, plain or classic.")] = "hand",
+    size: Annotated[Optional[int], typer.Option(help="Side of the prepared square in pixels.")] = None,
+    gallery: Annotated[Optional[Path], typer.Option(metavar="FILE.png", help="Also show some before and after.")] = None,
+    workers: Annotated[Optional[int], typer.Option(help="Processes; all cores by default.")] = None,
+) -> None:
+    """Prepare a folder of radiographs as a network would see them. Goes on where it was stopped."""
+    from carpal.prepare import recipe_named
+    from carpal.prepare_folder import prepare_folder, write_gallery
+
+    chosen = recipe_named(recipe, size)
+    with progress_bar("preparing") as tell:
+        report = prepare_folder(folder, out, chosen, workers=workers, progress=tell)
+    print(f"{report.written} prepared, {report.kept} already there, {len(report.failed)} failed, in {out}")
+    for name in report.without_hand:
+        print(f"{name}: no hand found, the whole picture was kept")
+    for name, reason in report.failed.items():
+        print(f"{name}: {reason}")
+    if gallery:
+        print(f"{write_gallery(folder, chosen, gallery)} radiographs before and after in {gallery}")
+    if report.failed:
+        raise typer.Exit(1)
+
+
+def explore(
+    data: Annotated[Path, typer.Argument(metavar="DIR|TABLE", help="A data set.")],
+    out: Annotated[Path, typer.Option(help="Folder for the page and its figures.")],
+    group: Groups = None,
+    check_content: Annotated[
+        bool, typer.Option("--check-content", help="Also read every file to find copies of the same picture.")
+    ] = False,
+) -> None:
+    """Look at a data set before anything is trained: one page with figures, and what is wrong with the set."""
+    from carpal.explore import explore as make_page
+    from carpal.training.datasets import read_dataset
+
+    dataset = read_dataset(data, groups=group or (), check_content=check_content)
+    with progress_bar("looking") as tell:
+        page = make_page(dataset, out, progress=tell)
+    print(f"{len(dataset)} radiographs of {len(dataset.ids)} children, {len(dataset.problems)} problems: {page}")

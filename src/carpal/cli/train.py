@@ -1,0 +1,173 @@
+"""``carpal train``, ``tune``, ``export``"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, Optional, cast
+
+import typer
+
+from carpal.cli.data import Groups
+from carpal.cli.progress import progress_bar
+
+Cache = Annotated[Path, typer.Option(help="Folder for prepared radiographs; may be shared by runs.")]
+Split = Annotated[Optional[Path], typer.Option(metavar="FILE.json", help="Which ids are held back.")]
+
+
+def train(
+    data: Annotated[Path, typer.Argument(metavar="DIR|TABLE", help="A data set.")],
+    out: Annotated[Path, typer.Option(help="Run folder; an unfinished run in it goes on.")],
+    backbone: Annotated[str, typer.Option(help="custom, or any network of timm's.")] = "efficientnet_lite0",
+    init: Annotated[str, typer.Option(help="imagenet, random, FILE.safetensors, or another run folder.")] = "imagenet",
+    target: Annotated[str, typer.Option(help="distribution, regression or classes.")] = "distribution",
+    sex: Annotated[bool, typer.Option("--sex/--no-sex", help="Tell the network the child's sex.")] = True,
+    recipe: Annotated[str, typer.Option(help="Preparation: hand, plain or classic.")] = "hand",
+    size: Annotated[int, typer.Option(help="Side of the prepared square in pixels.")] = 288,
+    split: Split = None,
+    validation: Annotated[int, typer.Option(help="Ids held back where no split file is given.")] = 100,
+    group: Groups = None,
+    group_weight: Annotated[
+        Optional[list[float]], typer.Option(help="How often to draw from each --group, in their order.")
+    ] = None,
+    epochs: Annotated[int, typer.Option(help="Passes.")] = 20,
+    samples_per_epoch: Annotated[int, typer.Option(help="Radiographs per epoch; 0 means each one once.")] = 0,
+    batch_size: Annotated[int, typer.Option()] = 32,
+    learning_rate: Annotated[float, typer.Option(help="At its highest.")] = 8e-4,
+    layer_decay: Annotated[float, typer.Option(help="Learning rate from one layer to the one below.")] = 0.95,
+    head_epochs: Annotated[int, typer.Option(help="First train the head alone for so many epochs.")] = 0,
+    patience: Annotated[int, typer.Option(help="Stop after so many epochs without gain; 0 never.")] = 0,
+    augment: Annotated[float, typer.Option(help="Strength of augmentation; 0 none, 1 usual.")] = 1.0,
+    rare_ages: Annotated[float, typer.Option(help="0 draws ages as they come, 1 evenly.")] = 0.0,
+    precision: Annotated[str, typer.Option(help="auto, float32 or bfloat16.")] = "auto",
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    workers: Annotated[int, typer.Option(help="Processes that load and augment; 0 does it in place.")] = 0,
+    seed: Annotated[int, typer.Option()] = 0,
+    cache: Cache = Path("cache"),
+) -> None:
+    """Train or fine-tune a network; killed at any moment, the same command goes on."""
+    _need_torch()
+    from carpal.training.augment import Augmentation
+    from carpal.training.config import TrainConfig
+    from carpal.training.network import NetworkConfig
+    from carpal.training.train import prepare_sides
+    from carpal.training.train import train as run_training
+
+    config = TrainConfig(
+        data=str(data),
+        split=str(split or ""),
+        validation=validation,
+        groups=tuple(group or ()),
+        group_weights=tuple(group_weight or ()),
+        recipe=recipe,
+        size=size,
+        network=NetworkConfig(backbone=backbone, target=cast(Any, target), use_sex=sex),
+        init=init,
+        epochs=epochs,
+        samples_per_epoch=samples_per_epoch,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        layer_decay=layer_decay,
+        head_epochs=head_epochs,
+        patience=patience,
+        rare_ages=rare_ages,
+        augmentation=Augmentation(strength=augment),
+        precision=cast(Any, precision),
+        device=device,
+        workers=workers,
+        seed=seed,
+    )
+    with progress_bar("preparing") as tell:
+        sides = prepare_sides(config, cache, tell)
+    print(f"{len(sides.train)} radiographs train, {len(sides.validation)} validate", file=sys.stderr)
+    with progress_bar("training") as tell:
+        history = run_training(config, sides, out, after_step=_step_bar(tell, epochs), after_epoch=_print_epoch)
+    best = min(history, key=lambda row: row["validation_mae"])
+    print(f"best epoch {best['epoch']}: validation MAE {best['validation_mae']:.2f} months; run folder {out}")
+
+
+def _step_bar(tell: Callable[[int, int], None], epochs: int) -> Callable[[int, int, int, float], None]:
+    return lambda epoch, step, steps, loss: tell(epoch * steps + step, epochs * steps)
+
+
+def _print_epoch(row: dict[str, float]) -> None:
+    print(
+        f"epoch {row['epoch']}: loss {row['train_loss']:.3f}, validation MAE {row['validation_mae']:.2f} months, "
+        f"bias {row['validation_bias']:+.2f}, {row['seconds']:.0f} s",
+        file=sys.stderr,
+    )
+
+
+def _need_torch() -> None:
+    from importlib.util import find_spec
+
+    from carpal.errors import MissingDependency
+
+    missing = [name for name in ("torch", "timm") if find_spec(name) is None]
+    if missing:
+        raise MissingDependency(f"this command needs {' and '.join(missing)}: pip install 'carpal[train]'")
+
+
+def tune(
+    data: Annotated[Path, typer.Argument(metavar="DIR|TABLE", help="A data set.")],
+    out: Annotated[Path, typer.Option(help="Study folder; an unfinished study in it goes on.")],
+    trials: Annotated[int, typer.Option(help="Trials in all, those already done counted.")] = 20,
+    backbone: Annotated[str, typer.Option(help="custom, or any network of timm's.")] = "efficientnet_lite0",
+    init: Annotated[str, typer.Option(help="imagenet, random, FILE.safetensors, or a run folder.")] = "imagenet",
+    size: Annotated[Optional[list[int]], typer.Option(help="Input sizes to choose from; repeatable.")] = None,
+    split: Split = None,
+    validation: Annotated[int, typer.Option(help="Ids held back where no split file is given.")] = 100,
+    group: Groups = None,
+    epochs: Annotated[int, typer.Option(help="Epochs of a trial that is not pruned.")] = 5,
+    samples_per_epoch: Annotated[int, typer.Option(help="Radiographs per epoch; 0 means each one once.")] = 2000,
+    seed: Annotated[int, typer.Option()] = 0,
+    cache: Cache = Path("cache"),
+) -> None:
+    """Search learning rate, augmentation, head and input size with Optuna; killed at any moment, it goes on."""
+    _need_torch()
+    from carpal.training.config import TrainConfig
+    from carpal.training.network import NetworkConfig
+    from carpal.training.tune import tune as run_study
+
+    base = TrainConfig(
+        data=str(data),
+        split=str(split or ""),
+        validation=validation,
+        groups=tuple(group or ()),
+        network=NetworkConfig(backbone=backbone),
+        init=init,
+        epochs=epochs,
+        samples_per_epoch=samples_per_epoch,
+        seed=seed,
+    )
+    with progress_bar("trials") as tell:
+        result = run_study(base, out, cache, trials=trials, sizes=tuple(size or (128, 192)), progress=tell)
+    print(f"best of {result.finished} finished trials ({result.pruned} pruned): validation MAE {result.best_mae:.2f} months")
+    for name, value in result.best_params.items():
+        print(f"  {name}: {value:g}" if isinstance(value, float) else f"  {name}: {value}")
+    print(f"study in {out}: trials.csv, trials.png, study.sqlite3")
+
+
+def export(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder or its best.pt.")],
+    out: Annotated[Path, typer.Option(metavar="FILE.onnx", help="The model file to write.")],
+    name: Annotated[str, typer.Option(help="What the model calls itself in every reading.")],
+    mirror: Annotated[bool, typer.Option("--mirror", help="Read each radiograph mirrored too: twice the cost.")] = False,
+    data: Annotated[Optional[Path], typer.Option(help="Where the run's data set lies now, if it was moved.")] = None,
+    group: Groups = None,
+    cache: Cache = Path("cache"),
+) -> None:
+    """Write a run's best network as one ONNX file with its preparation and card inside, checked against torch."""
+    _need_torch()
+    from carpal.training.export import export_onnx
+    from carpal.training.validation import validation_side
+
+    with progress_bar("preparing") as tell:
+        side = validation_side(run, cache, data=data, groups=tuple(group or ()), progress=tell)
+    views = ("", "mirror") if mirror else ("",)
+    done = export_onnx(run, out, name=name, validation=side, views=views)
+    print(
+        f"{done.path}: {done.size_bytes / 1e6:.1f} MB; ONNX Runtime and torch differ by at most "
+        f"{done.parity_months:.4f} months on {done.compared} radiographs"
+    )

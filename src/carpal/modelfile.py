@@ -1,0 +1,87 @@
+"""What a model file says of itself. It lies in the ONNX metadata, so a file cannot be parted from its facts."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from carpal.errors import CarpalError, ModelError
+from carpal.prepare import Recipe, recipe_from_dict, recipe_to_dict
+
+__all__ = ["METADATA_KEY", "ModelFacts", "facts_from_json", "file_digest", "find_model", "shipped_models"]
+
+METADATA_KEY = "carpal"
+_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """``recipe`` is what the network must be fed, ``views`` are averaged ("" as it is, "mirror"), ``interval_scale``
+    widens the distribution's interval to what the validation radiographs asked for. ``card`` holds data, licence,
+    training, metrics and limits.
+    """
+
+    name: str
+    recipe: Recipe
+    views: tuple[str, ...] = ("",)
+    interval_scale: float = 1.0
+    card: dict[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> str:
+        """For the metadata of an ONNX file."""
+        return json.dumps(
+            {
+                "format": _FORMAT,
+                "name": self.name,
+                "recipe": recipe_to_dict(self.recipe),
+                "views": list(self.views),
+                "interval_scale": self.interval_scale,
+                "card": self.card,
+            }
+        )
+
+
+def facts_from_json(text: str, file: Path) -> ModelFacts:
+    """What ``to_json`` wrote. Raises ModelError."""
+    try:
+        values = json.loads(text)
+        if values["format"] != _FORMAT:
+            raise ModelError(f"{file.name}: made by another version of carpal (format {values['format']})")
+        return ModelFacts(
+            values["name"],
+            recipe_from_dict(values["recipe"]),
+            tuple(values["views"]),
+            float(values["interval_scale"]),
+            dict(values["card"]),
+        )
+    except ModelError:
+        raise
+    except (ValueError, KeyError, TypeError, CarpalError) as error:
+        raise ModelError(f"{file.name}: its carpal metadata cannot be understood ({error})") from error
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of the file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def shipped_models() -> dict[str, Path]:
+    """The models that came with carpal, by name."""
+    folder = Path(str(resources.files("carpal") / "models"))
+    return {path.stem: path for path in sorted(folder.glob("*.onnx"))}
+
+
+def find_model(name: str | Path) -> Path:
+    """A shipped model's file by its name, or the file itself. Raises ModelError."""
+    shipped = shipped_models()
+    if str(name) in shipped:
+        return shipped[str(name)]
+    path = Path(name)
+    if path.is_file():
+        return path
+    known = ", ".join(shipped) or "none"
+    raise ModelError(f"{name}: neither a model file nor a shipped model ({known})")

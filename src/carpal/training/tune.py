@@ -1,0 +1,126 @@
+"""Search for better settings with Optuna: a study in a folder that can be stopped and goes on."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from carpal.errors import CarpalError, TrainingError
+from carpal.files import replacing
+from carpal.training.config import TrainConfig
+from carpal.training.train import prepare_sides, train
+
+__all__ = ["StudyResult", "tune"]
+
+
+@dataclass(frozen=True)
+class StudyResult:
+    """The best trial of a study and how many were run."""
+
+    best_mae: float
+    best_params: dict[str, Any]
+    finished: int
+    pruned: int
+
+
+def tune(
+    base: TrainConfig,
+    out: str | Path,
+    cache: str | Path,
+    *,
+    trials: int,
+    sizes: tuple[int, ...],
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> StudyResult:
+    """Run trials until the study has ``trials`` of them; each is a training run in a folder of its own.
+
+    Learning rate, layer decay, augmentation strength, dropout, width of the head and input size are searched. A trial
+    that a kill cut short is done again. Raises TrainingError where no trial came to an end.
+    """
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    out = Path(out)
+    out.mkdir(parents=True, exist_ok=True)
+    study = optuna.create_study(
+        storage=f"sqlite:///{out / 'study.sqlite3'}",
+        study_name="carpal",
+        load_if_exists=True,
+        sampler=optuna.samplers.TPESampler(seed=base.seed, multivariate=True),
+        pruner=optuna.pruners.MedianPruner(n_startup_trials=3, n_warmup_steps=1),
+    )
+    done = [t for t in study.trials if t.state.is_finished()]
+    for stale in (t for t in study.trials if not t.state.is_finished()):
+        study.tell(stale.number, state=optuna.trial.TrialState.FAIL)
+    for number in range(len(done), trials):
+        study.optimize(lambda trial: _run_trial(trial, base, out, cache, sizes), n_trials=1, catch=(CarpalError,))
+        progress(number + 1, trials)
+        _write_table(study, out / "trials.csv")
+        _draw_trials(study, out / "trials.png")
+    finished = [t for t in study.trials if t.state == optuna.trial.TrialState.COMPLETE]
+    if not finished:
+        raise TrainingError(f"{out}: none of {len(study.trials)} trials came to an end")
+    pruned = sum(t.state == optuna.trial.TrialState.PRUNED for t in study.trials)
+    return StudyResult(float(study.best_value), study.best_params, len(finished), pruned)
+
+
+def _run_trial(trial: Any, base: TrainConfig, out: Path, cache: str | Path, sizes: tuple[int, ...]) -> float:
+    import optuna
+
+    config = replace(
+        base,
+        learning_rate=trial.suggest_float("learning_rate", 1e-4, 3e-3, log=True),
+        layer_decay=trial.suggest_float("layer_decay", 0.8, 1.0),
+        size=trial.suggest_categorical("size", list(sizes)),
+        network=replace(
+            base.network,
+            hidden=trial.suggest_categorical("hidden", [128, 256, 512]),
+            dropout=trial.suggest_float("dropout", 0.0, 0.5),
+        ),
+        augmentation=replace(base.augmentation, strength=trial.suggest_float("augmentation", 0.0, 1.5)),
+    )
+
+    def prune(row: dict[str, float]) -> None:
+        trial.report(row["validation_mae"], int(row["epoch"]))
+        if trial.should_prune():
+            raise optuna.TrialPruned
+
+    run = out / f"trial-{trial.number:03d}"
+    history = train(config, prepare_sides(config, cache), run, after_epoch=prune)
+    for heavy in ("last.pt", "tensorboard"):  # a finished trial is never resumed
+        shutil.rmtree(run / heavy, ignore_errors=True) if (run / heavy).is_dir() else (run / heavy).unlink(missing_ok=True)
+    return min(row["validation_mae"] for row in history)
+
+
+def _write_table(study: Any, path: Path) -> None:
+    names = sorted({name for trial in study.trials for name in trial.params})
+    with replacing(path) as part, part.open("w", newline="", encoding="utf-8") as handle:
+        table = csv.writer(handle)
+        table.writerow(["trial", "state", "validation_mae", *names])
+        for trial in study.trials:
+            value = "" if trial.value is None else f"{trial.value:.4f}"
+            table.writerow([trial.number, trial.state.name.lower(), value, *(trial.params.get(n, "") for n in names)])
+
+
+def _draw_trials(study: Any, path: Path) -> None:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    finished = [t for t in study.trials if t.value is not None]
+    names = sorted({name for trial in finished for name in trial.params})
+    if not names:
+        return
+    figure = Figure(figsize=(3 * len(names), 3.2), layout="constrained")
+    FigureCanvasAgg(figure)
+    for axes, name in zip(figure.subplots(1, len(names), sharey=True, squeeze=False)[0], names, strict=True):
+        axes.scatter([t.params[name] for t in finished], [t.value for t in finished], s=18)
+        axes.set_xlabel(name.replace("_", " "))
+        if name == "learning_rate":
+            axes.set_xscale("log")
+    figure.axes[0].set_ylabel("validation MAE (months)")
+    with replacing(path) as part:
+        figure.savefig(part, format="png", dpi=110)

@@ -1,0 +1,56 @@
+"""The held-back sides of a finished run, found again from what its folder says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from carpal.errors import InvalidArgument, TrainingError
+from carpal.prepare import Recipe, recipe_named
+from carpal.training.cache import PreparedCache, prepared_cache
+from carpal.training.config import TrainConfig, read_config
+from carpal.training.datasets import Dataset, read_dataset
+from carpal.training.splits import read_split
+
+__all__ = ["choose_side", "run_recipe", "validation_side"]
+
+
+def run_recipe(config: TrainConfig) -> Recipe:
+    """The preparation a run was trained on."""
+    return recipe_named(config.recipe, config.size)
+
+
+def choose_side(dataset: Dataset, split: Path | None, side: str, groups: tuple[str, ...] = ()) -> Dataset:
+    """The samples of one side of a split: ``test``, ``validation``, ``train`` or ``all``. Raises InvalidArgument."""
+    if side == "all":
+        return dataset
+    if split is None:
+        raise InvalidArgument(f"--side {side} needs a split file: give --split FILE.json")
+    sides = read_split(split)
+    ids = {"test": sides.test, "validation": sides.validation, "train": tuple(sides.train_ids(dataset.ids))}
+    if side not in ids:
+        raise InvalidArgument(f"--side {side!r} is none of test, validation, train, all")
+    chosen = dataset.only(ids[side], groups)
+    if not chosen.samples:
+        raise InvalidArgument(f"{dataset.root}: none of its radiographs is on the {side} side of {split}")
+    return chosen
+
+
+def validation_side(
+    run: Path,
+    cache: str | Path,
+    *,
+    data: Path | None = None,
+    groups: tuple[str, ...] = (),
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> PreparedCache:
+    """The prepared validation radiographs of a run. Raises TrainingError where its data set is no longer there."""
+    folder = run if run.is_dir() else run.parent
+    config = read_config(folder)
+    root = data or Path(config.data)
+    if not root.exists():
+        raise TrainingError(f"the run's data set {root} is not here: say where it lies with --data")
+    dataset = read_dataset(root, groups=groups or config.groups)
+    chosen = choose_side(dataset, folder / "split.json", "validation")
+    return prepared_cache(replace(chosen, problems=()), run_recipe(config), cache, progress=progress)
