@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +13,7 @@ from numpy.typing import NDArray
 
 from carpal.errors import CarpalError, InvalidArgument
 from carpal.files import find_radiographs, replacing
+from carpal.parallel import parallel_map
 from carpal.prepare import Recipe, prepare, recipe_to_dict
 from carpal.radiograph import read_radiograph
 
@@ -52,8 +51,7 @@ def prepare_folder(
     todo = [job for job in jobs if not job[1].exists()]
     failed, without_hand = {}, []
     kept = len(jobs) - len(todo)
-    with ProcessPoolExecutor(workers or os.cpu_count()) as pool:
-        outcomes = pool.map(_prepare_file, todo, [recipe] * len(todo), chunksize=8)
+    with parallel_map(_prepare_file, [(*job, recipe) for job in todo], workers) as outcomes:
         for number, ((source, _), outcome) in enumerate(zip(todo, outcomes, strict=True), start=kept + 1):
             if isinstance(outcome, str):
                 failed[str(source.relative_to(folder))] = outcome
@@ -87,10 +85,9 @@ def _claim(out: Path, recipe: Recipe) -> None:
         part.write_text(json.dumps(wanted, indent=1) + "\n", encoding="utf-8")
 
 
-def _prepare_file(job: tuple[Path, Path], recipe: Recipe) -> bool | str | None:
+def _prepare_file(job: tuple[Path, Path, Recipe]) -> bool | str | None:
     """Whether a hand was found (None where not looked for), or the reason of the failure."""
-    cv2.setNumThreads(1)
-    source, target = job
+    source, target, recipe = job
     try:
         prepared = prepare(read_radiograph(source), recipe)
     except CarpalError as error:

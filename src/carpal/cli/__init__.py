@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from carpal import __version__
-from carpal.cli import data, read, train
+from carpal.cli import data, evaluate, read, train
 from carpal.errors import CarpalError
 
 __all__ = ["app", "main"]
@@ -43,9 +43,12 @@ app.command("read")(read.read)
 app.command("phantom")(data.phantom)
 app.command("prepare")(data.prepare)
 app.command("explore")(data.explore)
+app.command("features")(data.features)
 app.command("train")(train.train)
 app.command("tune")(train.tune)
 app.command("export")(train.export)
+app.command("evaluate")(evaluate.evaluate)
+app.command("compare")(evaluate.compare)
 
 
 def main() -> None:

@@ -69,3 +69,42 @@ def explore(
     with progress_bar("looking") as tell:
         page = make_page(dataset, out, progress=tell)
     print(f"{len(dataset)} radiographs of {len(dataset.ids)} children, {len(dataset.problems)} problems: {page}")
+
+
+def features(
+    data: Annotated[Path, typer.Argument(metavar="DIR|TABLE", help="A data set.")],
+    out: Annotated[Path, typer.Option(metavar="FILE.parquet|FILE.npz", help="The table to write.")],
+    backbone: Annotated[Optional[str], typer.Option(help="Any network carpal can train.")] = None,
+    init: Annotated[str, typer.Option(help="imagenet, random, FILE.safetensors, or a run folder.")] = "imagenet",
+    recipe: Annotated[str, typer.Option(help="hand, plain or classic; a run folder brings its own.")] = "hand",
+    size: Annotated[int, typer.Option(help="Side of the prepared square in pixels.")] = 224,
+    group: Groups = None,
+    picture: Annotated[Optional[Path], typer.Option("--map", metavar="FILE.png", help="Also draw a 2-D map.")] = None,
+    method: Annotated[str, typer.Option(help="pca, tsne or umap.")] = "pca",
+    folds: Annotated[int, typer.Option(help="Folds of the ridge probe.")] = 5,
+    cache: Annotated[Path, typer.Option(help="Folder for prepared radiographs.")] = Path("cache"),
+) -> None:
+    """Features of a frozen network as a table, and the ridge regression on them that every network must beat."""
+    from carpal.cli.train import need_torch
+
+    need_torch()
+    from carpal.prepare import recipe_named
+    from carpal.training.datasets import read_dataset
+    from carpal.training.features import extract_features
+    from carpal.training.probe import feature_map, ridge_probe
+
+    trained = Path(init).is_dir() or Path(init).suffix == ".pt"
+    chosen = None if trained else recipe_named(recipe, size)
+    dataset = read_dataset(data, groups=group or ())
+    with progress_bar("features") as tell:
+        table = extract_features(dataset, backbone=backbone, init=init, recipe=chosen, cache=cache, progress=tell)
+    table.write(out)
+    for problem in table.problems:
+        print(f"left out: {problem.where}: {problem.message}")
+    print(f"{table.features.shape[0]} radiographs x {table.features.shape[1]} features: {out}")
+    probe = ridge_probe(table, folds=folds)
+    low, high = probe.interval_months
+    print(f"ridge probe, {folds} folds: MAE {probe.mae_months:.2f} months [{low:.2f}, {high:.2f}]")
+    print(f"median by sex, same folds: MAE {probe.baseline_mae_months:.2f} months")
+    if picture:
+        print(feature_map(table, picture, method=method))

@@ -47,7 +47,7 @@ def train(
     cache: Cache = Path("cache"),
 ) -> None:
     """Train or fine-tune a network; killed at any moment, the same command goes on."""
-    _need_torch()
+    need_torch()
     from carpal.training.augment import Augmentation
     from carpal.training.config import TrainConfig
     from carpal.training.network import NetworkConfig
@@ -99,7 +99,7 @@ def _print_epoch(row: dict[str, float]) -> None:
     )
 
 
-def _need_torch() -> None:
+def need_torch() -> None:
     from importlib.util import find_spec
 
     from carpal.errors import MissingDependency
@@ -125,7 +125,7 @@ def tune(
     cache: Cache = Path("cache"),
 ) -> None:
     """Search learning rate, augmentation, head and input size with Optuna; killed at any moment, it goes on."""
-    _need_torch()
+    need_torch()
     from carpal.training.config import TrainConfig
     from carpal.training.network import NetworkConfig
     from carpal.training.tune import tune as run_study
@@ -159,7 +159,7 @@ def export(
     cache: Cache = Path("cache"),
 ) -> None:
     """Write a run's best network as one ONNX file with its preparation and card inside, checked against torch."""
-    _need_torch()
+    need_torch()
     from carpal.training.export import export_onnx
     from carpal.training.validation import validation_side
 

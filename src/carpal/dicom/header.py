@@ -34,6 +34,7 @@ class HeaderFacts:
 
 
 def read_facts(dataset: pydicom.Dataset) -> HeaderFacts:
+    """What the header says of the child and the picture; a malformed value counts as none."""
     return HeaderFacts(
         spacing_mm=_spacing_mm(dataset),
         laterality=_laterality(dataset),

@@ -84,6 +84,10 @@ class CustomCNN(nn.Module):
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         return self.dense(self.blocks(images))
 
+    def group_matcher(self, coarse: bool = False) -> dict[str, str]:
+        """Which parameters form a layer, as timm asks for layer-wise learning rates."""
+        return {"blocks": r"^blocks\.(\d+)", "head": r"^dense"}
+
 
 @backbone("custom")
 def _custom() -> nn.Module:

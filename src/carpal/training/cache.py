@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Iterable
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,7 @@ from numpy.typing import NDArray
 
 from carpal.errors import CarpalError, DatasetError
 from carpal.files import replacing
+from carpal.parallel import parallel_map
 from carpal.prepare import Recipe, prepare, recipe_to_dict
 from carpal.training.datasets import Dataset, Problem, Sample, load_radiograph
 
@@ -101,8 +100,8 @@ def _fill(
         np.lib.format.open_memmap(array_path, "w+", np.uint8, shape).flush()
     pixels = np.lib.format.open_memmap(array_path, "r+")
     starts = range(state["done"], shape[0], _CHUNK)
-    with ProcessPoolExecutor(workers or os.cpu_count()) as pool:
-        chunks = pool.map(_prepare_chunk, [samples[s : s + _CHUNK] for s in starts], [recipe] * len(starts))
+    jobs = [(samples[s : s + _CHUNK], recipe) for s in starts]
+    with parallel_map(_prepare_chunk, jobs, workers) as chunks:
         for start, (images, failed) in zip(starts, chunks, strict=True):
             pixels[start : start + len(images)] = images
             pixels.flush()
@@ -113,10 +112,8 @@ def _fill(
             progress(state["done"], shape[0])
 
 
-def _prepare_chunk(samples: tuple[Sample, ...], recipe: Recipe) -> tuple[NDArray[np.uint8], dict[int, str]]:
-    import cv2
-
-    cv2.setNumThreads(1)
+def _prepare_chunk(job: tuple[tuple[Sample, ...], Recipe]) -> tuple[NDArray[np.uint8], dict[int, str]]:
+    samples, recipe = job
     images = np.zeros((len(samples), recipe.size, recipe.size), np.uint8)
     failed = {}
     for k, sample in enumerate(samples):

@@ -359,7 +359,7 @@ def _years(rows: Iterable[_Row], table: Table) -> Problem | None:
     if len(ages) < 5 or max(ages) > _OLDEST_YEARS or "month" in table.columns.age:
         return None
     message = (
-        f"no age in column {table.columns.age!r} is above {max(ages):g}; they are taken for months: are they years?"
+        f"no age in column {table.columns.age!r} is above {max(ages):g}, and they count as months: are they years?"
     )
     return Problem("ages-in-years", table.path.name, message)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -95,18 +96,20 @@ def _write_onnx(network: BoneAgeNetwork, size: int, facts: ModelFacts, path: Pat
     # Two, not one: a batch of one would be taken for a constant.
     inputs = (torch.zeros(2, size, size, dtype=torch.uint8), torch.zeros(2, dtype=torch.int64))
     batch = torch.export.Dim("batch", min=1, max=1024)
-    torch.onnx.export(
-        _FromBytes(network).eval(),
-        inputs,
-        path,
-        dynamo=True,
-        dynamic_shapes=({0: batch}, {0: batch}),
-        input_names=["radiograph", "sex"],
-        output_names=["distribution"],
-        opset_version=20,
-        external_data=False,
-        verbose=False,
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter warns of its own deprecated calls
+        torch.onnx.export(
+            _FromBytes(network).eval(),
+            inputs,
+            path,
+            dynamo=True,
+            dynamic_shapes=({0: batch}, {0: batch}),
+            input_names=["radiograph", "sex"],
+            output_names=["distribution"],
+            opset_version=20,
+            external_data=False,
+            verbose=False,
+        )
     model = onnx.load(path)
     del model.metadata_props[:]
     onnx.helper.set_model_props(model, {METADATA_KEY: facts.to_json()})

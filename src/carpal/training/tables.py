@@ -30,6 +30,8 @@ class Columns:
 
 @dataclass(frozen=True, eq=False)
 class Table:
+    """A table found on disk: its path, which columns it has, and its header as written, in lower case."""
+
     path: Path
     columns: Columns
     header: list[str]  # lower case

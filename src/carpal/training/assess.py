@@ -1,0 +1,121 @@
+"""What a run or a model file says about a data set, as predictions beside their references, and what it costs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from carpal.evaluation import Predictions
+from carpal.modelfile import find_model
+from carpal.reader import Reader
+from carpal.training.cache import PreparedCache, prepared_cache
+from carpal.training.config import read_config
+from carpal.training.datasets import Dataset
+from carpal.training.validation import run_recipe
+
+__all__ = ["Assessed", "assess"]
+
+_BATCH = 16
+
+
+@dataclass(frozen=True, eq=False)
+class Assessed:
+    """Predictions of one model, and the facts that stand beside them in a table."""
+
+    predictions: Predictions
+    facts: dict[str, str | float]
+    unreadable: tuple[str, ...]
+
+
+def assess(
+    model: str | Path,
+    dataset: Dataset,
+    cache: str | Path,
+    *,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Assessed:
+    """Read every radiograph of ``dataset`` with a run folder (torch) or a model file (ONNX Runtime)."""
+    if (Path(model) / "config.json").is_file():
+        return _assess_run(Path(model), dataset, cache, progress)
+    reader = Reader(model)
+    prepared = prepared_cache(dataset, reader.facts.recipe, cache, progress=progress)
+    rows = []
+    for start in range(0, len(prepared), _BATCH):
+        chosen = range(start, min(start + _BATCH, len(prepared)))
+        images = np.stack([prepared.image(k) for k in chosen])
+        rows.append(reader.distributions(images, [prepared.samples[k].sex for k in chosen]))
+    image, sex = prepared.image(0)[None], [prepared.samples[0].sex]
+    facts: dict[str, str | float] = {
+        "model": reader.facts.name,
+        "cpu_ms": _cpu_ms(lambda: reader.distributions(image, sex)),
+        "file_mb": find_model(model).stat().st_size / 1e6,
+        "size": reader.facts.recipe.size,
+        "data_sha256": dataset.digest()[:16],
+    }
+    return _assessed(prepared, np.concatenate(rows), facts, reader)
+
+
+def _assess_run(
+    run: Path, dataset: Dataset, cache: str | Path, progress: Callable[[int, int], None]
+) -> Assessed:
+    import torch
+
+    from carpal.training.loop import pick_device, predict
+    from carpal.training.run import load_checkpoint
+
+    config = read_config(run)
+    network, content = load_checkpoint(run)
+    prepared = prepared_cache(dataset, run_recipe(config), cache, progress=progress)
+    device = pick_device()
+    distributions = predict(network.to(device), prepared, device)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    image = torch.zeros(1, 1, config.size, config.size)
+    with torch.inference_mode():
+        cpu_ms = _cpu_ms(lambda: network.cpu()(image, torch.tensor([0])))
+    torch.set_num_threads(threads)
+    parameters = sum(p.numel() for p in network.parameters())
+    facts: dict[str, str | float] = {
+        "model": config.network.backbone,
+        "init": Path(config.init).name,
+        "epochs": content["metrics"]["epoch"],
+        "parameters": parameters,
+        "cpu_ms": cpu_ms,
+        "file_mb": parameters * 4 / 1e6,
+        "size": config.size,
+        "data_sha256": dataset.digest()[:16],
+    }
+    return _assessed(prepared, distributions, facts, None)
+
+
+
+
+def _assessed(
+    prepared: PreparedCache, distributions: np.ndarray, facts: dict[str, str | float], reader: Reader | None
+) -> Assessed:
+    samples = prepared.samples
+    predictions = Predictions.from_distributions(
+        [s.id for s in samples],
+        [s.sex for s in samples],
+        [s.age_months for s in samples],
+        distributions,
+        groups=[s.group for s in samples] if any(s.group for s in samples) else None,
+    )
+    if reader is not None:  # the widths that carpal read prints, not the raw ones
+        predictions = replace(predictions, interval_90_months=np.array([reader.interval(d) for d in distributions]))
+    return Assessed(predictions, facts, tuple(f"{p.where}: {p.message}" for p in prepared.problems))
+
+
+def _cpu_ms(work: Callable[[], object]) -> float:
+    """Median CPU milliseconds of this process, after a warm-up."""
+    work()
+    costs = []
+    for _ in range(7):
+        started = time.process_time()
+        work()
+        costs.append(time.process_time() - started)
+    return float(np.median(costs)) * 1e3

@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from carpal.distribution import MONTHS, age_class, class_masses, expected_months, interval_months
+
+
+def spike(*months: int) -> np.ndarray:
+    distribution = np.zeros(240)
+    distribution[list(months)] = 1 / len(months)
+    return distribution
+
+
+def gaussian(mean: float, sd: float) -> np.ndarray:
+    weights = np.exp(-0.5 * ((MONTHS - mean) / sd) ** 2)
+    return weights / weights.sum()
+
+
+def test_the_age_is_the_mean() -> None:
+    assert expected_months(spike(100)) == 100
+    assert expected_months(spike(100, 120)) == 110
+
+
+def test_class_edges_belong_to_the_class_below() -> None:
+    assert age_class([1, 94, 95, 120, 121, 144, 145, 162, 163, 228]).tolist() == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]
+
+
+def test_the_class_is_where_the_mass_is_not_where_the_mean_is() -> None:
+    two_readings = 0.55 * spike(90) + 0.45 * spike(160)
+    assert age_class(expected_months(two_readings)) == 2
+    assert class_masses(two_readings).argmax() == 0
+
+
+def test_the_interval_of_a_gaussian() -> None:
+    low, high = interval_months(gaussian(130, 10), 0.9)
+    np.testing.assert_allclose([low, high], [130 - 16.45, 130 + 16.45], atol=0.15)
+
+
+@given(mean=st.floats(5, 230), sd=st.floats(0.5, 60), coverage=st.floats(0.1, 0.99))
+def test_intervals_lie_on_the_scale_and_grow_with_coverage(mean: float, sd: float, coverage: float) -> None:
+    distribution = gaussian(mean, sd)
+    low, high = interval_months(distribution, coverage)
+    wider_low, wider_high = interval_months(distribution, min(0.995, coverage + 0.05))
+    assert 0 <= wider_low <= low <= high <= wider_high <= 239
+    assert abs(class_masses(distribution).sum() - 1) < 1e-9
+
+
+def test_batches_give_what_single_ones_give() -> None:
+    both = np.stack([gaussian(40, 5), gaussian(180, 9)])
+    np.testing.assert_allclose(interval_months(both)[1], interval_months(both[1]))
+    np.testing.assert_allclose(class_masses(both)[0], class_masses(both[0]))

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from carpal.hand import find_hand
+from carpal.phantom import make_phantom
+from carpal.radiograph import read_radiograph
+
+
+@pytest.mark.parametrize("age_months", [6, 48, 120, 216])
+@pytest.mark.parametrize("collimated", [False, True])
+def test_finds_the_palm_of_a_phantom(age_months: float, collimated: bool) -> None:
+    phantom = make_phantom(age_months, "F", seed=4, collimated=collimated)
+    hand = find_hand(phantom.radiograph.pixels)
+    assert hand is not None
+    row, column = phantom.landmarks["metacarpal_3"]
+    assert np.hypot(hand.palm[0] - column, hand.palm[1] - row) < 1.3 * hand.palm_radius
+
+
+@pytest.mark.parametrize("degrees", [-25, -12, 12, 25])
+def test_measures_the_tilt(degrees: float) -> None:
+    pixels = make_phantom(130, "M", seed=1).radiograph.pixels
+    upright = find_hand(pixels)
+    height, width = pixels.shape
+    turn = cv2.getRotationMatrix2D((width / 2, height / 2), degrees, 0.8)
+    tilted = find_hand(cv2.warpAffine(pixels, turn, (width, height), borderValue=float(pixels[:9].mean())))
+    assert upright is not None
+    assert tilted is not None
+    # getRotationMatrix2D turns counter-clockwise, so the hand must be turned back by as much.
+    assert tilted.tilt_degrees - upright.tilt_degrees == pytest.approx(-degrees, abs=8)
+
+
+@pytest.mark.parametrize("picture", ["black", "grey", "slope"])
+def test_no_hand_where_there_is_none(picture: str) -> None:
+    shape = (600, 500)
+    pixels = {
+        "black": np.zeros(shape, np.float32),
+        "grey": np.full(shape, 0.5, np.float32),
+        "slope": np.linspace(0, 1, 500, dtype=np.float32) * np.ones((600, 1), np.float32),
+    }[picture]
+    assert find_hand(pixels) is None
+
+
+def test_finds_a_plausible_hand_on_real_radiographs(real_hands: list[Path]) -> None:
+    found = [find_hand(read_radiograph(path).pixels) for path in real_hands]
+    assert sum(hand is not None for hand in found) >= len(real_hands) - 1
+    for hand in found:
+        if hand is not None:
+            share = hand.mask.mean()
+            assert 0.05 < share < 0.65
+            assert abs(hand.tilt_degrees) <= 45

@@ -1,0 +1,59 @@
+"""What is loaded when: the command line answers at once, reading never touches torch."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HEAVY = {"torch", "timm", "torchvision", "pandas", "scipy", "sklearn", "matplotlib", "cv2", "pydicom", "onnxruntime", "optuna"}
+
+
+def loaded_by(code: str) -> set[str]:
+    script = f"import sys\n{code}\nprint('\\n'.join(sorted({{m.split('.')[0] for m in sys.modules}})), file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return set(done.stderr.split())
+
+
+def test_help_loads_nothing_heavy() -> None:
+    code = "import carpal.cli\ntry:\n    carpal.cli.app(['--help'])\nexcept SystemExit: pass"
+    assert loaded_by(code) & (HEAVY | {"numpy"}) == set()
+
+
+def test_importing_carpal_loads_nothing() -> None:
+    assert loaded_by("import carpal") & (HEAVY | {"numpy", "typer", "rich"}) == set()
+
+
+def test_reading_a_png_needs_neither_torch_nor_pydicom(phantom_png: Path) -> None:
+    loaded = loaded_by(f"from carpal import Reader; Reader().read({str(phantom_png)!r}, sex='F')")
+    assert loaded & (HEAVY - {"cv2", "onnxruntime"}) == set()
+
+
+def test_reading_dicom_needs_no_torch(phantom_dicom: Path) -> None:
+    loaded = loaded_by(f"from carpal import Reader; Reader().read({str(phantom_dicom)!r})")
+    assert loaded & (HEAVY - {"cv2", "onnxruntime", "pydicom"}) == set()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads resource use as Linux reports it")
+@pytest.mark.parametrize(("arguments", "cpu_seconds", "megabytes"), [(["--help"], 0.5, 120), (["read"], 1.5, 300)])
+def test_a_cold_start_is_cheap(
+    arguments: list[str], cpu_seconds: float, megabytes: float, phantom_png: Path
+) -> None:
+    # CPU time of the best of three, so that a busy machine does not matter.
+    if arguments == ["read"]:
+        arguments = ["read", str(phantom_png), "--sex", "F"]
+    script = (
+        "import resource, subprocess, sys\n"
+        f"subprocess.run([sys.executable, '-m', 'carpal', *{arguments!r}], check=True, stdout=subprocess.DEVNULL)\n"
+        "use = resource.getrusage(resource.RUSAGE_CHILDREN)\n"
+        "print(use.ru_utime + use.ru_stime, use.ru_maxrss / 1024)"
+    )
+    runs = [
+        tuple(map(float, subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()))
+        for _ in range(3)
+    ]
+    assert min(cpu for cpu, _ in runs) < cpu_seconds
+    assert max(memory for _, memory in runs) < megabytes

@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import time
+from dataclasses import FrozenInstanceError, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from carpal.errors import InvalidArgument
+from carpal.phantom import draw_phantom, make_phantom
+from carpal.prepare import RECIPES, Classic, HandCrop, Plain, prepare, recipe_from_dict, recipe_named, recipe_to_dict
+from carpal.radiograph import Radiograph, read_radiograph
+
+
+def radiograph_of(pixels: np.ndarray) -> Radiograph:
+    return Radiograph(np.ascontiguousarray(pixels, np.float32), "0" * 64)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_prepared_is_a_grey_square_and_always_the_same(name: str) -> None:
+    radiograph = draw_phantom(110, "F", seed=3)
+    recipe = recipe_named(name, 192)
+    first, second = prepare(radiograph, recipe), prepare(radiograph, recipe)
+    assert first.pixels.shape == (192, 192)
+    assert first.pixels.dtype == np.uint8
+    assert first.pixels.max() > 150
+    np.testing.assert_array_equal(first.pixels, second.pixels)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_recipe_survives_being_stored(name: str) -> None:
+    recipe = recipe_named(name, 160)
+    assert recipe_from_dict(recipe_to_dict(recipe)) == recipe
+    with pytest.raises(FrozenInstanceError):
+        recipe.size = 3  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [({"name": "magic"}, "magic"), ({"name": "hand", "sharpness": 3}, "does not know"), ({}, "unknown")],
+)
+def test_unknown_recipes_are_refused(fields: dict, message: str) -> None:
+    with pytest.raises(InvalidArgument, match=message):
+        recipe_from_dict(fields)
+
+
+@pytest.mark.parametrize(("name", "size"), [("hands", None), ("hand", 8), ("hand", 100_000)])
+def test_recipes_that_make_no_sense_are_refused(name: str, size: int | None) -> None:
+    with pytest.raises(InvalidArgument):
+        recipe_named(name, size)
+
+
+@pytest.mark.parametrize("recipe", [HandCrop(size=256), Plain(size=256), Classic()])
+def test_to_source_leads_back_to_the_same_place(recipe) -> None:
+    phantom = make_phantom(120, "M", seed=5, shape=(1100, 900))
+    prepared = prepare(phantom.radiograph, recipe)
+    to_prepared = np.linalg.inv(prepared.to_source)
+    # A bright dot at the carpus must come out where the matrix says.
+    row, column = phantom.landmarks["capitate"]
+    dotted = phantom.radiograph.pixels.copy()
+    cv2.circle(dotted, (round(column), round(row)), 9, 0.0, -1)
+    changed = prepare(radiograph_of(dotted), recipe).pixels.astype(int) - prepared.pixels
+    ys, xs = np.nonzero(changed < changed.min() / 2)
+    x, y, _ = to_prepared @ [column, row, 1]
+    assert np.hypot(xs.mean() - x, ys.mean() - y) < 3
+
+
+@settings(max_examples=12, deadline=None)
+@given(gain=st.floats(0.15, 1.0), offset=st.floats(0.0, 0.3), border=st.integers(0, 60))
+def test_hand_is_indifferent_to_exposure_and_margin(gain: float, offset: float, border: int) -> None:
+    pixels = draw_phantom(100, "F", seed=2).pixels
+    changed = np.clip(pixels * gain * 0.7 + offset, 0, 1)
+    changed = np.pad(changed, ((border, 0), (border, border)), mode="edge")
+    expected = prepare(radiograph_of(pixels), HandCrop(size=128)).pixels.astype(float)
+    seen = prepare(radiograph_of(changed), HandCrop(size=128)).pixels.astype(float)
+    assert np.corrcoef(expected.ravel(), seen.ravel())[0, 1] > 0.93
+
+
+def test_a_picture_without_a_hand_is_kept_whole_and_says_so() -> None:
+    prepared = prepare(radiograph_of(np.linspace(0, 1, 400)[:, None] * np.ones(300)), HandCrop(size=128))
+    assert prepared.hand_found is False
+    assert prepared.pixels[:, 64].min() < prepared.pixels[:, 64].max()
+
+
+def test_hand_removes_what_lies_outside_the_field(real_hands: list[Path]) -> None:
+    black = []
+    for path in real_hands:
+        prepared = prepare(read_radiograph(path), HandCrop(size=128))
+        corners = np.concatenate([prepared.pixels[:12, :12].ravel(), prepared.pixels[:12, -12:].ravel()])
+        black.append(bool(prepared.hand_found) and corners.mean() < 25)
+    assert np.mean(black) > 0.9
+
+
+def test_extreme_shapes_are_prepared_too() -> None:
+    for shape in ((32, 900), (900, 32), (33, 33), (1, 1)):
+        pixels = np.linspace(0, 1, shape[0] * shape[1]).reshape(shape)
+        for name in RECIPES:
+            assert prepare(radiograph_of(pixels), recipe_named(name, 64)).pixels.shape == (64, 64)
+
+
+def test_plain_keeps_the_aspect() -> None:
+    pixels = np.zeros((200, 100), np.float32)
+    pixels[50:150, 25:75] = 1.0
+    prepared = prepare(radiograph_of(pixels), Plain(size=100)).pixels
+    ys, xs = np.nonzero(prepared > 128)
+    assert np.ptp(ys) + 1 == pytest.approx(50, abs=2)
+    assert np.ptp(xs) + 1 == pytest.approx(25, abs=2)
+
+
+def test_hand_costs_little_cpu() -> None:
+    # The promise is 15 ms on a quiet core (benchmarks/prepare.py); a test on a busy machine allows for its noise.
+    cv2.setNumThreads(1)
+    radiograph = draw_phantom(130, "M", seed=1, shape=(2000, 1500))
+    recipe = replace(HandCrop(), size=512)
+    costs = []
+    for _ in range(8):
+        started = time.process_time()
+        prepare(radiograph, recipe)
+        costs.append(time.process_time() - started)
+    assert min(costs) < 0.05

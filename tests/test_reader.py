@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from carpal import Radiograph, Reader
+from carpal.distribution import class_masses
+from carpal.errors import InvalidArgument, MissingSex, ModelError, UnreadableRadiograph
+from carpal.modelfile import shipped_models
+from carpal.phantom import draw_phantom
+from carpal.radiograph import read_radiograph
+from carpal.reader import check_sex, years_and_months
+
+
+@pytest.fixture(scope="module")
+def reader() -> Reader:
+    return Reader()
+
+
+def test_three_lines_do_the_main_job(reader: Reader, phantom_png: Path) -> None:
+    reading = reader.read(str(phantom_png), sex="F")
+    low, high = reading.interval_90_months
+    assert 0 <= low < reading.bone_age_months < high <= 239
+    assert reading.distribution.sum() == pytest.approx(1)
+    assert reading.bone_age_class == int(class_masses(reading.distribution).argmax())
+    assert reading.sex == "F"
+    assert reading.sex_origin == "given"
+    assert reading.hand_found is True
+    assert reading.model == reader.facts.name
+
+
+def test_path_bytes_file_and_radiograph_give_the_same_age(reader: Reader, phantom_png: Path) -> None:
+    data = phantom_png.read_bytes()
+    ages = [
+        reader.read(source, sex="F").bone_age_months
+        for source in (phantom_png, str(phantom_png), data, io.BytesIO(data), read_radiograph(phantom_png))
+    ]
+    assert len(set(ages)) == 1
+
+
+def test_the_input_is_not_changed(reader: Reader, phantom_png: Path) -> None:
+    before = (phantom_png.read_bytes(), phantom_png.stat().st_mtime_ns)
+    reader.read(phantom_png, sex="F")
+    assert (phantom_png.read_bytes(), phantom_png.stat().st_mtime_ns) == before
+
+
+def test_sex_changes_the_reading(reader: Reader, phantom_png: Path) -> None:
+    girl, boy = reader.read(phantom_png, sex="F"), reader.read(phantom_png, sex="M")
+    assert girl.bone_age_months != boy.bone_age_months
+
+
+def test_sex_is_never_guessed(reader: Reader, phantom_png: Path) -> None:
+    with pytest.raises(MissingSex, match="give F or M"):
+        reader.read(phantom_png)
+
+
+def test_the_header_may_say_the_sex(reader: Reader, phantom_dicom: Path) -> None:
+    from_header = reader.read(phantom_dicom)
+    assert (from_header.sex, from_header.sex_origin) == ("M", "header")
+    overridden = reader.read(phantom_dicom, sex="F")
+    assert (overridden.sex, overridden.sex_origin) == ("F", "given")
+    assert "header says M" in overridden.notes[0]
+    preferred = reader.read(phantom_dicom, sex="F", prefer_header=True)
+    assert (preferred.sex, preferred.sex_origin) == ("M", "header")
+    assert "caller says F" in preferred.notes[0]
+
+
+@pytest.mark.parametrize("sex", ["False", "True", "0", "1", "", "X", "girl!", "MF", 0, True])
+def test_what_is_no_sex_is_refused(sex) -> None:
+    with pytest.raises(InvalidArgument, match="no sex"):
+        check_sex(sex)
+
+
+def test_both_cases_of_both_letters_are_a_sex() -> None:
+    assert [check_sex(s) for s in ("f", "F", " m ", "M", None)] == ["F", "F", "M", "M", None]
+
+
+def test_a_picture_without_a_hand_is_read_with_a_warning(reader: Reader) -> None:
+    blank = Radiograph(np.full((300, 200), 0.4, np.float32), "0" * 64)
+    reading = reader.read(blank, sex="F")
+    assert reading.hand_found is False
+    assert "no hand was found" in reading.notes[0]
+
+
+def test_readings_are_plain_json(reader: Reader) -> None:
+    values = reader.read(draw_phantom(60, "M"), sex="M").to_dict()
+    assert json.loads(json.dumps(values)) == values
+    assert {"bone_age_months", "interval_90_months", "bone_age_class", "sex", "model"} <= set(values)
+
+
+def test_a_batch_gives_what_single_radiographs_give(reader: Reader) -> None:
+    images = np.random.default_rng(0).integers(0, 255, (3, *[reader.facts.recipe.size] * 2), np.uint8)
+    together = reader.distributions(images, ["F", "M", "F"])
+    alone = np.concatenate([reader.distributions(images[k : k + 1], [s]) for k, s in enumerate("FMF")])
+    np.testing.assert_allclose(together, alone, atol=1e-5)
+
+
+@pytest.mark.parametrize("months", [0, 11.6, 12, 143.4, 228])
+def test_years_and_months(months: float) -> None:
+    years, rest = (int(word) for word in years_and_months(months).replace("y", "").replace("mo", "").split())
+    assert 12 * years + rest == round(months)
+    assert rest < 12
+
+
+def test_files_that_are_no_model_are_refused(tmp_path: Path) -> None:
+    garbage = tmp_path / "garbage.onnx"
+    garbage.write_bytes(b"no network")
+    with pytest.raises(ModelError, match="not a readable ONNX"):
+        Reader(garbage)
+    with pytest.raises(ModelError, match="shipped model"):
+        Reader("better")
+
+
+def test_a_foreign_onnx_file_is_refused(tmp_path: Path) -> None:
+    onnx = pytest.importorskip("onnx", reason="making an ONNX file needs onnx")
+    info = onnx.helper.make_tensor_value_info
+    graph = onnx.helper.make_graph(
+        [onnx.helper.make_node("Identity", ["x"], ["y"])],
+        "g",
+        [info("x", onnx.TensorProto.FLOAT, [1])],
+        [info("y", onnx.TensorProto.FLOAT, [1])],
+    )
+    onnx.save(onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 20)], ir_version=9), tmp_path / "f.onnx")
+    with pytest.raises(ModelError, match="not one that carpal exported"):
+        Reader(tmp_path / "f.onnx")
+
+
+def test_a_truncated_radiograph_is_refused(reader: Reader, phantom_png: Path) -> None:
+    with pytest.raises(UnreadableRadiograph):
+        reader.read(phantom_png.read_bytes()[:-2000], sex="F")
+
+
+def test_the_shipped_model_is_small_and_has_a_card() -> None:
+    path = shipped_models()["default"]
+    assert path.stat().st_size <= 20e6
+    assert path.with_suffix(".md").is_file()
+    card = Reader(path).facts.card
+    assert "research" in card["licence"]
+    assert card["train_images"] > 10_000
+
+
+def test_older_hands_are_read_as_older(reader: Reader, shared: Path) -> None:
+    import csv
+
+    rows = list(csv.DictReader((shared / "rsna" / "labels.csv").open()))
+    split = json.loads((Path(__file__).parents[1] / "recipes" / "split-rsna-shared.json").read_text())
+    held_back = [row for row in rows if row["id"] in set(split["test"])][::10]
+    ages = [float(row["boneage"]) for row in held_back]
+    seen = [
+        reader.read(shared / "rsna" / "highres" / f"{row['id']}.jpg", "M" if row["male"] == "True" else "F").bone_age_months
+        for row in held_back
+    ]
+    assert len(seen) == 20
+    assert np.corrcoef(ages, seen)[0, 1] > 0.9

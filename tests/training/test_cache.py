@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from carpal.prepare import HandCrop, prepare
+from carpal.training.cache import prepared_cache
+from carpal.training.datasets import load_radiograph, read_dataset
+
+
+def test_the_cache_holds_what_prepare_makes(phantom_set: Path, tmp_path: Path) -> None:
+    dataset = read_dataset(phantom_set)
+    told = []
+    cache = prepared_cache(dataset, HandCrop(size=48), tmp_path, workers=1, progress=lambda *both: told.append(both))
+    assert told[-1] == (32, 32)
+    for k in (0, 17, 31):
+        expected = prepare(load_radiograph(cache.samples[k]), HandCrop(size=48)).pixels
+        np.testing.assert_array_equal(cache.image(k), expected)
+    assert isinstance(cache.array, np.memmap)
+
+
+def test_a_selection_shows_the_right_radiographs(phantom_set: Path, tmp_path: Path) -> None:
+    cache = prepared_cache(read_dataset(phantom_set), HandCrop(size=48), tmp_path, workers=1)
+    chosen = cache.only(["1005", "1030"])
+    assert [s.id for s in chosen.samples] == ["1005", "1030"]
+    np.testing.assert_array_equal(chosen.image(1), cache.image(30))
+
+
+def test_a_cache_that_was_stopped_goes_on(phantom_set: Path, tmp_path: Path) -> None:
+    dataset = read_dataset(phantom_set)
+    whole = prepared_cache(dataset, HandCrop(size=48), tmp_path, workers=1)
+    (state,) = tmp_path.glob("*.json")
+    state.write_text(json.dumps({"done": 0, "failed": {}}))
+    told = []
+    again = prepared_cache(dataset, HandCrop(size=48), tmp_path, workers=1, progress=lambda *both: told.append(both))
+    assert told == [(32, 32)]
+    np.testing.assert_array_equal(np.asarray(again.array), np.asarray(whole.array))
+
+
+def test_a_radiograph_that_cannot_be_read_is_listed_and_the_rest_used(phantom_set: Path, tmp_path: Path) -> None:
+    dataset = read_dataset(phantom_set)
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(dataset.samples[3].path.read_bytes()[:900])
+    samples = list(dataset.samples)
+    from dataclasses import replace
+
+    samples[3] = replace(samples[3], path=broken)
+    cache = prepared_cache(replace(dataset, samples=tuple(samples)), HandCrop(size=48), tmp_path, workers=1)
+    assert len(cache) == 31
+    assert [p.kind for p in cache.problems] == ["unreadable"]
+    assert samples[3].id not in [s.id for s in cache.samples]

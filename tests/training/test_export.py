@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="training needs the train extra")
+
+from carpal.distribution import expected_months  # noqa: E402
+from carpal.errors import ModelError  # noqa: E402
+from carpal.reader import Reader  # noqa: E402
+from carpal.training import export as export_module  # noqa: E402
+from carpal.training.export import export_onnx  # noqa: E402
+from carpal.training.loop import predict  # noqa: E402
+from carpal.training.run import load_checkpoint  # noqa: E402
+from carpal.training.validation import validation_side  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def exported(tiny_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    side = validation_side(tiny_run, tiny_run.parent / "cache")
+    out = tmp_path_factory.mktemp("model") / "anything.onnx"
+    done = export_onnx(tiny_run, out, name="tiny", validation=side, views=("", "mirror"))
+    assert done.parity_months <= 0.05
+    assert done.compared == 8
+    return out
+
+
+def test_the_file_says_what_it_is(exported: Path) -> None:
+    facts = Reader(exported).facts
+    assert facts.name == "tiny"
+    assert facts.recipe.name == "hand"
+    assert facts.recipe.size == 64
+    assert facts.views == ("", "mirror")
+    assert facts.card["train_images"] == 24
+    assert "research" in facts.card["licence"]
+
+
+def test_reader_and_torch_agree(exported: Path, tiny_run: Path) -> None:
+    side = validation_side(tiny_run, tiny_run.parent / "cache")
+    network, _ = load_checkpoint(tiny_run)
+    expected = predict(network, side, torch.device("cpu"), views=("", "mirror"))
+    reader = Reader(exported)
+    images = np.stack([side.image(k) for k in range(len(side))])
+    seen = reader.distributions(images, [s.sex for s in side.samples])
+    np.testing.assert_allclose(expected_months(seen), expected_months(expected), atol=0.05)
+    by_path = reader.read(side.samples[0].path, side.samples[0].sex)
+    assert by_path.bone_age_months == pytest.approx(float(expected_months(expected[0])), abs=0.05)
+
+
+def test_a_file_that_differs_from_torch_is_not_written(
+    tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    side = validation_side(tiny_run, tiny_run.parent / "cache")
+    monkeypatch.setattr(export_module, "_PARITY_MONTHS", -1.0)  # nothing agrees this well
+    with pytest.raises(ModelError, match="differ"):
+        export_onnx(tiny_run, tmp_path / "m.onnx", name="tiny", validation=side)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_file_names_no_path(exported: Path, tiny_run: Path) -> None:
+    content = exported.read_bytes()
+    assert str(tiny_run.parent).encode() not in content
+    assert b"site-packages" not in content

@@ -1,0 +1,176 @@
+from __future__ import annotations
+
+import csv
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="training needs the train extra")
+
+from carpal.errors import InvalidArgument, TrainingError  # noqa: E402
+from carpal.training.augment import Augmentation  # noqa: E402
+from carpal.training.batches import draw_epoch  # noqa: E402
+from carpal.training.config import TrainConfig, config_from_dict, read_config  # noqa: E402
+from carpal.training.loop import Trainer, parameter_groups  # noqa: E402
+from carpal.training.network import BoneAgeNetwork, NetworkConfig  # noqa: E402
+from carpal.training.run import RunFolder, load_checkpoint  # noqa: E402
+from carpal.training.train import prepare_sides, train  # noqa: E402
+
+
+def tiny_config(data: Path, **changes) -> TrainConfig:
+    config = TrainConfig(
+        data=str(data), network=NetworkConfig(backbone="custom"), size=64, epochs=2, batch_size=8, validation=8
+    )
+    return replace(config, **changes)
+
+
+def metrics(run: Path) -> list[dict[str, str]]:
+    path = run / "metrics.csv"
+    return list(csv.DictReader(path.open())) if path.exists() else []
+
+
+def test_a_run_folder_holds_all_that_happened(tiny_run: Path) -> None:
+    names = {path.name for path in tiny_run.iterdir()}
+    expected = {"config.json", "environment.json", "split.json", "metrics.csv", "curves.png", "best.pt", "last.pt"}
+    assert expected <= names
+    assert len(metrics(tiny_run)) == 2
+    environment = json.loads((tiny_run / "environment.json").read_text())
+    assert environment["train_images"] == 24
+    assert environment["validation_images"] == 8
+    assert list(tiny_run.glob("tensorboard/events*"))
+    assert read_config(tiny_run).size == 64
+
+
+def test_a_config_survives_json(phantom_set: Path) -> None:
+    config = tiny_config(phantom_set, groups=("highres", "lowres"), group_weights=(2.0, 0.5))
+    assert config_from_dict(json.loads(json.dumps(config.to_dict()))) == config
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"epochs": 0}, {"batch_size": 1}, {"learning_rate": 7.0}, {"head_epochs": 99}, {"layer_decay": 0.0},
+     {"group_weights": (1.0,)}, {"precision": "float8"}, {"network": NetworkConfig(target="age")}],  # type: ignore[arg-type]
+)  # fmt: skip
+def test_settings_that_make_no_sense_are_refused(changes: dict) -> None:
+    with pytest.raises(InvalidArgument):
+        TrainConfig(data="anywhere", **changes)
+
+
+def test_a_folder_with_another_run_is_refused(tiny_run: Path, phantom_set: Path) -> None:
+    config = replace(read_config(tiny_run), learning_rate=0.5)
+    with pytest.raises(TrainingError, match="learning_rate"):
+        train(config, prepare_sides(config, tiny_run.parent / "cache"), tiny_run)
+
+
+def test_a_finished_run_is_not_trained_again(tiny_run: Path) -> None:
+    config = read_config(tiny_run)
+    before = (tiny_run / "last.pt").stat().st_mtime_ns
+    history = train(config, prepare_sides(config, tiny_run.parent / "cache"), tiny_run)
+    assert len(history) == 2
+    assert (tiny_run / "last.pt").stat().st_mtime_ns == before
+
+
+def test_training_learns(phantom_set: Path, tmp_path: Path) -> None:
+    config = tiny_config(
+        phantom_set, epochs=8, samples_per_epoch=96, learning_rate=3e-3, ema_decay=0.9, augmentation=Augmentation(0)
+    )
+    history = train(config, prepare_sides(config, tmp_path / "cache"), tmp_path / "run")
+    assert min(row["validation_mae"] for row in history) < 0.8 * history[0]["validation_mae"]
+    assert history[-1]["train_loss"] < history[0]["train_loss"]
+
+
+def test_the_head_is_trained_first(phantom_set: Path, tmp_path: Path) -> None:
+    config = tiny_config(phantom_set, epochs=1, head_epochs=1)
+    sides = prepare_sides(config, tmp_path / "cache")
+    folder = RunFolder(tmp_path / "run")
+    folder.open(config, "digest", {})
+    trainer = Trainer(config, sides.train, sides.validation, folder)
+    before = {k: v.clone() for k, v in trainer.network.state_dict().items()}
+    trainer.train(lambda *step: None, lambda row: None)
+    after = trainer.network.state_dict()
+    assert all(torch.equal(before[k], after[k]) for k in before if k.startswith("backbone."))
+    assert not torch.equal(before["head.raw.weight"], after["head.raw.weight"])
+
+
+def test_deeper_layers_learn_more_slowly() -> None:
+    network = BoneAgeNetwork(NetworkConfig(backbone="efficientnet_lite0"))
+    groups = parameter_groups(network, TrainConfig(data="x", layer_decay=0.5))
+    rates = {id(p): group["rate"] for group in groups for p in group["params"]}
+    assert len(rates) == len(list(network.parameters()))
+    assert rates[id(network.backbone.conv_stem.weight)] < rates[id(network.backbone.conv_head.weight)] <= 1.0
+    assert rates[id(network.sex.weight)] == 1.0
+
+
+def test_no_gain_stops_a_run(phantom_set: Path, tmp_path: Path) -> None:
+    config = tiny_config(phantom_set, epochs=30, learning_rate=1e-9, patience=2)
+    history = train(config, prepare_sides(config, tmp_path / "cache"), tmp_path / "run")
+    assert len(history) < 30
+
+
+def test_rare_ages_and_groups_are_drawn_more_often(phantom_set: Path, tmp_path: Path) -> None:
+    config = tiny_config(phantom_set)
+    cache = prepare_sides(config, tmp_path / "cache").train
+    every = draw_epoch(cache, config, 0)
+    assert sorted(every) == list(range(len(cache)))
+    assert list(every) != list(draw_epoch(cache, config, 1))
+    relabelled = replace(
+        cache, samples=tuple(replace(s, group="rare" if k < 4 else "usual") for k, s in enumerate(cache.samples))
+    )
+    weighted = replace(config, groups=("rare", "usual"), group_weights=(50.0, 1.0), samples_per_epoch=400)
+    assert np.mean(draw_epoch(relabelled, weighted, 0) < 4) > 0.7
+
+
+def test_a_checkpoint_gives_back_the_network(tiny_run: Path, tmp_path: Path) -> None:
+    network, content = load_checkpoint(tiny_run)
+    assert content["metrics"]["validation_mae"] > 0
+    assert network(torch.rand(1, 1, 64, 64), torch.tensor([0])).shape == (1, 240)
+    (tmp_path / "best.pt").write_bytes(b"PK nonsense")
+    with pytest.raises(TrainingError, match=r"best\.pt"):
+        load_checkpoint(tmp_path)
+    with pytest.raises(TrainingError, match="train first"):
+        load_checkpoint(tmp_path / "nowhere")
+
+
+def test_a_run_can_start_from_another(tiny_run: Path, phantom_set: Path, tmp_path: Path) -> None:
+    config = tiny_config(phantom_set, epochs=1, init=str(tiny_run), size=80)
+    history = train(config, prepare_sides(config, tmp_path / "cache"), tmp_path / "run")
+    assert len(history) == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL on Windows")
+def test_killed_at_a_random_moment_it_goes_on_and_loses_at_most_one_epoch(phantom_set: Path, tmp_path: Path) -> None:
+    run, epochs = tmp_path / "run", 6
+    command = [
+        sys.executable, "-m", "carpal", "train", str(phantom_set), "--out", str(run), "--backbone", "custom",
+        "--init", "random", "--size", "64", "--epochs", str(epochs), "--batch-size", "4", "--validation", "8",
+        "--samples-per-epoch", "48", "--cache", str(tmp_path / "cache"),
+    ]  # fmt: skip
+    moment = random.Random(os.getpid())
+    kept: list[dict[str, str]] = []
+    for finished in (1, 3):
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        deadline = time.monotonic() + 120
+        while len(metrics(run)) < finished and process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.02)
+        time.sleep(moment.uniform(0, 0.4))
+        process.send_signal(signal.SIGKILL)
+        _, errors = process.communicate(timeout=60)
+        rows = metrics(run)
+        assert len(rows) >= finished, errors.decode()[-2000:]
+        assert [r["validation_mae"] for r in rows[: len(kept)]] == [r["validation_mae"] for r in kept]
+        kept = rows
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr[-2000:]
+    rows = metrics(run)
+    assert [int(float(r["epoch"])) for r in rows] == list(range(1, epochs + 1))
+    assert rows[: len(kept)] == kept  # what was finished before the kill was not done again
+    assert not list(run.glob(".*.part")) or len(list(run.glob(".*.part"))) <= 2
