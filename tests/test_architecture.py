@@ -63,7 +63,18 @@ def test_imports_never_run_in_a_circle() -> None:
         visit(name, ())
 
 
-LOWER_FIRST = ("errors", "files", "distribution", "radiograph", "hand", "prepare", "modelfile", "reader", "batch", "cli")
+LOWER_FIRST = (
+    "errors",
+    "files",
+    "distribution",
+    "radiograph",
+    "hand",
+    "prepare",
+    "modelfile",
+    "reader",
+    "batch",
+    "cli",
+)
 
 
 def test_imports_run_downwards() -> None:
@@ -97,7 +108,11 @@ def test_every_module_says_what_it_is(name: str) -> None:
 def test_public_names_are_listed_and_documented(name: str) -> None:
     tree = ast.parse(MODULES[name].read_text(encoding="utf-8"))
     listed = next(
-        (ast.literal_eval(n.value) for n in tree.body if isinstance(n, ast.Assign) and "__all__" in ast.dump(n.targets[0])),
+        (
+            ast.literal_eval(n.value)
+            for n in tree.body
+            if isinstance(n, ast.Assign) and "__all__" in ast.dump(n.targets[0])
+        ),
         [],
     )
     defined = {n.name: n for n in tree.body if isinstance(n, ast.FunctionDef | ast.ClassDef)}

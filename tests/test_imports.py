@@ -8,7 +8,19 @@ from pathlib import Path
 
 import pytest
 
-HEAVY = {"torch", "timm", "torchvision", "pandas", "scipy", "sklearn", "matplotlib", "cv2", "pydicom", "onnxruntime", "optuna"}
+HEAVY = {
+    "torch",
+    "timm",
+    "torchvision",
+    "pandas",
+    "scipy",
+    "sklearn",
+    "matplotlib",
+    "cv2",
+    "pydicom",
+    "onnxruntime",
+    "optuna",
+}
 
 
 def loaded_by(code: str) -> set[str]:
@@ -39,9 +51,7 @@ def test_reading_dicom_needs_no_torch(phantom_dicom: Path) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads resource use as Linux reports it")
 @pytest.mark.parametrize(("arguments", "cpu_seconds", "megabytes"), [(["--help"], 0.5, 120), (["read"], 1.5, 300)])
-def test_a_cold_start_is_cheap(
-    arguments: list[str], cpu_seconds: float, megabytes: float, phantom_png: Path
-) -> None:
+def test_a_cold_start_is_cheap(arguments: list[str], cpu_seconds: float, megabytes: float, phantom_png: Path) -> None:
     # CPU time of the best of three, so that a busy machine does not matter.
     if arguments == ["read"]:
         arguments = ["read", str(phantom_png), "--sex", "F"]
@@ -52,7 +62,14 @@ def test_a_cold_start_is_cheap(
         "print(use.ru_utime + use.ru_stime, use.ru_maxrss / 1024)"
     )
     runs = [
-        tuple(map(float, subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()))
+        tuple(
+            map(
+                float,
+                subprocess.run(
+                    [sys.executable, "-c", script], capture_output=True, text=True, check=True
+                ).stdout.split(),
+            )
+        )
         for _ in range(3)
     ]
     assert min(cpu for cpu, _ in runs) < cpu_seconds

@@ -124,7 +124,10 @@ def test_a_foreign_onnx_file_is_refused(tmp_path: Path) -> None:
         [info("x", onnx.TensorProto.FLOAT, [1])],
         [info("y", onnx.TensorProto.FLOAT, [1])],
     )
-    onnx.save(onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 20)], ir_version=9), tmp_path / "f.onnx")
+    onnx.save(
+        onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 20)], ir_version=9),
+        tmp_path / "f.onnx",
+    )
     with pytest.raises(ModelError, match="not one that carpal exported"):
         Reader(tmp_path / "f.onnx")
 
@@ -151,7 +154,9 @@ def test_older_hands_are_read_as_older(reader: Reader, shared: Path) -> None:
     held_back = [row for row in rows if row["id"] in set(split["test"])][::10]
     ages = [float(row["boneage"]) for row in held_back]
     seen = [
-        reader.read(shared / "rsna" / "highres" / f"{row['id']}.jpg", "M" if row["male"] == "True" else "F").bone_age_months
+        reader.read(
+            shared / "rsna" / "highres" / f"{row['id']}.jpg", "M" if row["male"] == "True" else "F"
+        ).bone_age_months
         for row in held_back
     ]
     assert len(seen) == 20

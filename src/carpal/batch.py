@@ -76,7 +76,7 @@ def tasks_from_paths(paths: Sequence[Path], sex: str | None, prefer_header: bool
 
 
 def tasks_from_table(table: Path) -> list[Task]:
-    """A task per row of a CSV with columns ``path`` and ``sex``; paths are relative to the table. Raises InvalidArgument."""
+    """A task per row of a CSV with columns ``path`` (relative to the table) and ``sex``. Raises InvalidArgument."""
     try:
         with table.open(newline="", encoding="utf-8-sig") as handle:
             rows = csv.DictReader(handle)

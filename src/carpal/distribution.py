@@ -28,7 +28,7 @@ def expected_months(distribution: NDArray[np.floating]) -> NDArray[np.float64]:
 
 
 def class_masses(distribution: NDArray[np.floating]) -> NDArray[np.float64]:
-    """(..., 5) the probability of each quantile class; the most probable one is the class, not the class of the mean."""
+    """(..., 5) the probability of each quantile class; the largest is the class, not the class of the mean."""
     membership = age_class(MONTHS)[:, None] == np.arange(len(CLASS_NAMES))
     return np.asarray(distribution, np.float64) @ membership
 

@@ -115,7 +115,7 @@ def _silhouette(grey: NDArray[np.uint8], field: NDArray[np.uint8]) -> NDArray[np
 
 
 def _likeness(contour: NDArray[np.int32], gradient: NDArray[np.float32], inner: NDArray[np.uint8]) -> float:
-    """How much an outline looks like a hand: clear edge, fingers (low solidity), fair size, little contact with the frame."""
+    """How much an outline looks like a hand: clear edge, fingers (low solidity), fair size, free of the rim."""
     area = cv2.contourArea(contour)
     share = area / inner.size
     if not 0.03 < share < 0.7:

@@ -1,8 +1,8 @@
 """From a radiograph to what a network sees: named recipes, the same for training and for reading.
 
-A recipe is a frozen dataclass and travels inside every model file, so a network is never fed what it was not trained on.
+A recipe is a frozen dataclass and travels inside every model file: a network is never fed what it was not trained on.
 
-``hand``     find the hand, straighten it, crop it with a margin, blacken what is not hand, scale the intensities (default)
+``hand``     find the hand, straighten it, crop it, blacken what is not hand, scale the intensities (the default)
 ``plain``    the whole radiograph, aspect kept, padded to a square
 ``classic``  256 x 256 bicubic, contrast x 1.5, CLAHE, bilateral filter: what the notebooks of the field do
 """

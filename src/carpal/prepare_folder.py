@@ -103,7 +103,7 @@ def _write_png(image: NDArray[np.uint8], target: Path) -> None:
 
 
 def write_gallery(folder: Path, recipe: Recipe, out: Path, *, count: int = 24) -> int:
-    """A PNG of up to ``count`` radiographs spread evenly through ``folder``, each before and after; returns how many."""
+    """A PNG of up to ``count`` radiographs of ``folder``, each before and after; returns how many."""
     sources = _radiographs(folder, out)
     chosen = [sources[int(k)] for k in np.linspace(0, len(sources) - 1, min(count, len(sources)))]
     pairs = []

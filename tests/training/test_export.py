@@ -7,14 +7,14 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training needs the train extra")
 
-from carpal.distribution import expected_months  # noqa: E402
-from carpal.errors import ModelError  # noqa: E402
-from carpal.reader import Reader  # noqa: E402
-from carpal.training import export as export_module  # noqa: E402
-from carpal.training.export import export_onnx  # noqa: E402
-from carpal.training.loop import predict  # noqa: E402
-from carpal.training.run import load_checkpoint  # noqa: E402
-from carpal.training.validation import validation_side  # noqa: E402
+from carpal.distribution import expected_months
+from carpal.errors import ModelError
+from carpal.reader import Reader
+from carpal.training import export as export_module
+from carpal.training.export import export_onnx
+from carpal.training.loop import predict
+from carpal.training.run import load_checkpoint
+from carpal.training.validation import validation_side
 
 
 @pytest.fixture(scope="module")

@@ -16,14 +16,14 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training needs the train extra")
 
-from carpal.errors import InvalidArgument, TrainingError  # noqa: E402
-from carpal.training.augment import Augmentation  # noqa: E402
-from carpal.training.batches import draw_epoch  # noqa: E402
-from carpal.training.config import TrainConfig, config_from_dict, read_config  # noqa: E402
-from carpal.training.loop import Trainer, parameter_groups  # noqa: E402
-from carpal.training.network import BoneAgeNetwork, NetworkConfig  # noqa: E402
-from carpal.training.run import RunFolder, load_checkpoint  # noqa: E402
-from carpal.training.train import prepare_sides, train  # noqa: E402
+from carpal.errors import InvalidArgument, TrainingError
+from carpal.training.augment import Augmentation
+from carpal.training.batches import draw_epoch
+from carpal.training.config import TrainConfig, config_from_dict, read_config
+from carpal.training.loop import Trainer, parameter_groups
+from carpal.training.network import BoneAgeNetwork, NetworkConfig
+from carpal.training.run import RunFolder, load_checkpoint
+from carpal.training.train import prepare_sides, train
 
 
 def tiny_config(data: Path, **changes) -> TrainConfig:

@@ -6,9 +6,9 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training needs the train extra")
 
-from carpal.errors import InvalidArgument, WeightsUnavailable  # noqa: E402
-from carpal.training.backbones import BACKBONES, backbone, build_backbone, find_backbone, initialise  # noqa: E402
-from carpal.training.network import BoneAgeNetwork, ClassesHead, NetworkConfig  # noqa: E402
+from carpal.errors import InvalidArgument, WeightsUnavailable
+from carpal.training.backbones import BACKBONES, backbone, build_backbone, find_backbone, initialise
+from carpal.training.network import BoneAgeNetwork, ClassesHead, NetworkConfig
 
 NAMED = ("custom", "efficientnet_b0", "inception_v3", "resnet50", "efficientnet_lite0")
 

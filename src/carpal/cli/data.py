@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated, Any, Optional, cast
 
 import typer
 
+from carpal.cli.options import Cache, Groups, need_torch
 from carpal.cli.progress import progress_bar
-
-Groups = Annotated[
-    Optional[list[str]], typer.Option("--group", help="Only this folder of the data set (highres, lowres); repeatable.")
-]
 
 
 def phantom(
@@ -32,7 +29,9 @@ def prepare(
     out: Annotated[Path, typer.Option(help="Where the prepared PNG files go; never the input folder.")],
     recipe: Annotated[str, typer.Option(help="hand, plain or classic.")] = "hand",
     size: Annotated[Optional[int], typer.Option(help="Side of the prepared square in pixels.")] = None,
-    gallery: Annotated[Optional[Path], typer.Option(metavar="FILE.png", help="Also show some before and after.")] = None,
+    gallery: Annotated[
+        Optional[Path], typer.Option(metavar="FILE.png", help="Also show some before and after.")
+    ] = None,
     workers: Annotated[Optional[int], typer.Option(help="Processes; all cores by default.")] = None,
 ) -> None:
     """Prepare a folder of radiographs as a network would see them. Goes on where it was stopped."""
@@ -82,11 +81,9 @@ def features(
     picture: Annotated[Optional[Path], typer.Option("--map", metavar="FILE.png", help="Also draw a 2-D map.")] = None,
     method: Annotated[str, typer.Option(help="pca, tsne or umap.")] = "pca",
     folds: Annotated[int, typer.Option(help="Folds of the ridge probe.")] = 5,
-    cache: Annotated[Path, typer.Option(help="Folder for prepared radiographs.")] = Path("cache"),
+    cache: Cache = Path("cache"),
 ) -> None:
     """Features of a frozen network as a table, and the ridge regression on them that every network must beat."""
-    from carpal.cli.train import need_torch
-
     need_torch()
     from carpal.prepare import recipe_named
     from carpal.training.datasets import read_dataset
@@ -107,4 +104,4 @@ def features(
     print(f"ridge probe, {folds} folds: MAE {probe.mae_months:.2f} months [{low:.2f}, {high:.2f}]")
     print(f"median by sex, same folds: MAE {probe.baseline_mae_months:.2f} months")
     if picture:
-        print(feature_map(table, picture, method=method))
+        print(feature_map(table, picture, method=cast(Any, method)))

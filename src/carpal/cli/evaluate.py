@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from carpal.cli.data import Groups
+from carpal.cli.options import Cache, Groups, Split
 from carpal.cli.progress import progress_bar
-from carpal.cli.train import Cache, Split
 
 if TYPE_CHECKING:
     from carpal.evaluation import Candidate
@@ -37,7 +36,8 @@ def evaluate(
     if Path(model).suffix.lower() == ".csv":
         if data is not None:
             raise InvalidArgument("a table of predictions brings its own references: leave --data out")
-        predictions, facts = read_predictions(model), {"predictions": Path(model).name}
+        predictions = read_predictions(model)
+        facts: dict[str, str | float] = {"predictions": Path(model).name}
     else:
         if data is None:
             raise InvalidArgument("say which data set to read with --data")
@@ -57,7 +57,9 @@ def evaluate(
 def compare(
     models: Annotated[list[str], typer.Argument(metavar="RUN|MODEL|EVALUATION...", help="Two or more.")],
     out: Annotated[Path, typer.Option(help="Folder for the page, the table and the figure.")],
-    data: Annotated[Optional[Path], typer.Option(help="The data set to read; not needed for evaluation folders.")] = None,
+    data: Annotated[
+        Optional[Path], typer.Option(help="The data set to read; not needed for evaluation folders.")
+    ] = None,
     split: Split = None,
     side: Side = "test",
     group: Groups = None,

@@ -11,8 +11,12 @@ from carpal.cli.progress import progress_bar
 
 
 def read(
-    files: Annotated[Optional[list[Path]], typer.Argument(metavar="FILE|DIR...", help="Radiographs or folders.")] = None,
-    sex: Annotated[Optional[str], typer.Option(metavar="F|M", help="The child's sex; needed unless the header has it.")] = None,
+    files: Annotated[
+        Optional[list[Path]], typer.Argument(metavar="FILE|DIR...", help="Radiographs or folders.")
+    ] = None,
+    sex: Annotated[
+        Optional[str], typer.Option(metavar="F|M", help="The child's sex; needed unless the header has it.")
+    ] = None,
     sex_from_header: Annotated[
         bool, typer.Option("--sex-from-header", help="Let the DICOM header's sex go before --sex.")
     ] = False,

@@ -9,11 +9,8 @@ from typing import Annotated, Any, Optional, cast
 
 import typer
 
-from carpal.cli.data import Groups
+from carpal.cli.options import Cache, Groups, Split, need_torch
 from carpal.cli.progress import progress_bar
-
-Cache = Annotated[Path, typer.Option(help="Folder for prepared radiographs; may be shared by runs.")]
-Split = Annotated[Optional[Path], typer.Option(metavar="FILE.json", help="Which ids are held back.")]
 
 
 def train(
@@ -79,7 +76,7 @@ def train(
         seed=seed,
     )
     with progress_bar("preparing") as tell:
-        sides = prepare_sides(config, cache, tell)
+        sides = prepare_sides(config, cache, tell, run=out)
     print(f"{len(sides.train)} radiographs train, {len(sides.validation)} validate", file=sys.stderr)
     with progress_bar("training") as tell:
         history = run_training(config, sides, out, after_step=_step_bar(tell, epochs), after_epoch=_print_epoch)
@@ -97,16 +94,6 @@ def _print_epoch(row: dict[str, float]) -> None:
         f"bias {row['validation_bias']:+.2f}, {row['seconds']:.0f} s",
         file=sys.stderr,
     )
-
-
-def need_torch() -> None:
-    from importlib.util import find_spec
-
-    from carpal.errors import MissingDependency
-
-    missing = [name for name in ("torch", "timm") if find_spec(name) is None]
-    if missing:
-        raise MissingDependency(f"this command needs {' and '.join(missing)}: pip install 'carpal[train]'")
 
 
 def tune(
@@ -143,7 +130,9 @@ def tune(
     )
     with progress_bar("trials") as tell:
         result = run_study(base, out, cache, trials=trials, sizes=tuple(size or (128, 192)), progress=tell)
-    print(f"best of {result.finished} finished trials ({result.pruned} pruned): validation MAE {result.best_mae:.2f} months")
+    print(
+        f"{result.finished} trials finished, {result.pruned} pruned; best validation MAE {result.best_mae:.2f} months"
+    )
     for name, value in result.best_params.items():
         print(f"  {name}: {value:g}" if isinstance(value, float) else f"  {name}: {value}")
     print(f"study in {out}: trials.csv, trials.png, study.sqlite3")
@@ -153,7 +142,9 @@ def export(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder or its best.pt.")],
     out: Annotated[Path, typer.Option(metavar="FILE.onnx", help="The model file to write.")],
     name: Annotated[str, typer.Option(help="What the model calls itself in every reading.")],
-    mirror: Annotated[bool, typer.Option("--mirror", help="Read each radiograph mirrored too: twice the cost.")] = False,
+    mirror: Annotated[
+        bool, typer.Option("--mirror", help="Read each radiograph mirrored too: twice the cost.")
+    ] = False,
     data: Annotated[Optional[Path], typer.Option(help="Where the run's data set lies now, if it was moved.")] = None,
     group: Groups = None,
     cache: Cache = Path("cache"),

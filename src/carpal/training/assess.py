@@ -59,9 +59,7 @@ def assess(
     return _assessed(prepared, np.concatenate(rows), facts, reader)
 
 
-def _assess_run(
-    run: Path, dataset: Dataset, cache: str | Path, progress: Callable[[int, int], None]
-) -> Assessed:
+def _assess_run(run: Path, dataset: Dataset, cache: str | Path, progress: Callable[[int, int], None]) -> Assessed:
     import torch
 
     from carpal.training.loop import pick_device, predict
@@ -90,8 +88,6 @@ def _assess_run(
         "data_sha256": dataset.digest()[:16],
     }
     return _assessed(prepared, distributions, facts, None)
-
-
 
 
 def _assessed(

@@ -90,12 +90,12 @@ def _blocks(image: NDArray[np.uint8], rng: np.random.Generator, how: Augmentatio
     size = image.shape[0]
     if rng.random() < how.border * how.strength:
         width = int(rng.uniform(0.01, 0.06) * size) + 1
-        turned = np.rot90(image, rng.integers(4))  # a view: writing into it writes into the image
+        turned = np.rot90(image, int(rng.integers(4)))  # a view: writing into it writes into the image
         turned[:width] = 0 if rng.random() < 0.5 else rng.integers(120, 256)
     if rng.random() < how.marker * how.strength:
         left, top = (rng.uniform(0, 0.22, 2) * size).astype(int)
         width, height = (rng.uniform(0.03, 0.12, 2) * size).astype(int) + 1
-        turned = np.rot90(image, rng.integers(4))
+        turned = np.rot90(image, int(rng.integers(4)))
         turned[top : top + height, left : left + width] = rng.integers(150, 256)
     if rng.random() < how.erase * how.strength:
         left, top = rng.integers(0, size, 2)

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
 
@@ -37,7 +38,7 @@ BACKBONES: dict[str, Backbone] = {}
 
 
 def backbone(name: str, normalise: tuple[float, float] = HALF, *, bf16_on_cpu: bool = False) -> Callable:
-    """Decorator: registers a function that makes a network with ``forward_features`` pooled to (N, ``num_features``)."""
+    """Decorator: registers a function that makes a network giving (N, ``num_features``)."""
 
     def register(make: Callable[[], nn.Module]) -> Callable[[], nn.Module]:
         BACKBONES[name] = Backbone(make, *normalise, bf16_on_cpu)
@@ -59,7 +60,7 @@ class _Separable(nn.Sequential):
 
 
 class CustomCNN(nn.Module):
-    """Five blocks of two convolutions (16, 32, 64, 128, 256 channels), all but the first separable, and a dense head."""
+    """Five blocks of two convolutions (16 to 256 channels), all but the first separable, and a dense head."""
 
     num_features = 512
 
@@ -73,7 +74,7 @@ class CustomCNN(nn.Module):
             nn.ReLU(inplace=True),
         ]
         blocks: list[nn.Module] = [nn.Sequential(*first, nn.MaxPool2d(2))]
-        for inputs, outputs in zip(widths[:-1], widths[1:], strict=True):
+        for inputs, outputs in pairwise(widths):
             blocks.append(nn.Sequential(_Separable(inputs, outputs), _Separable(outputs, outputs), nn.MaxPool2d(2)))
         self.blocks = nn.Sequential(*blocks)
         # A fixed 4 x 4 grid in place of flattening: the head fits any input size and still knows where things are.

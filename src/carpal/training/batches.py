@@ -72,7 +72,9 @@ def plain_batches(cache: PreparedCache, batch_size: int) -> Iterator[Batch]:
     for start in range(0, len(cache.samples), batch_size):
         chosen = range(start, min(start + batch_size, len(cache.samples)))
         samples = [cache.samples[k] for k in chosen]
-        yield _collate([(cache.image(k), SEXES.index(s.sex), s.age_months) for k, s in zip(chosen, samples, strict=True)])
+        yield _collate(
+            [(cache.image(k), SEXES.index(s.sex), s.age_months) for k, s in zip(chosen, samples, strict=True)]
+        )
 
 
 def _collate(items: list[tuple[NDArray[np.uint8], int, float]]) -> Batch:

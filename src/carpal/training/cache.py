@@ -59,7 +59,9 @@ def prepared_cache(
     Radiographs that cannot be read are left out and listed. ``progress`` is told (done, total).
     """
     folder = Path(folder)
-    key = hashlib.sha256(f"{dataset.digest()}{json.dumps(recipe_to_dict(recipe))}".encode()).hexdigest()[:16]
+    order = [f"{sample.group}/{sample.id}" for sample in dataset.samples]  # rows lie in this order
+    facts = json.dumps([dataset.digest(), order, recipe_to_dict(recipe)])
+    key = hashlib.sha256(facts.encode()).hexdigest()[:16]
     array_path, state_path = (
         folder / f"{recipe.name}-{recipe.size}-{key}.npy",
         folder / f"{recipe.name}-{recipe.size}-{key}.json",

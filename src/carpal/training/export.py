@@ -135,7 +135,7 @@ def _parity(path: Path, validation: PreparedCache, expected: NDArray[np.float64]
 
 
 def _interval_scale(distributions: NDArray[np.float64], ages: NDArray[np.float64]) -> float:
-    """How much wider the 90 % intervals must be to hold 90 % of the ages (split-conformal, with its small-sample rank)."""
+    """How much wider the 90 % intervals must be to hold 90 % of the ages (split-conformal)."""
     if len(ages) < 20:
         return 1.0
     centre = expected_months(distributions)

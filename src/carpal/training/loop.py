@@ -55,7 +55,8 @@ class Trainer:
         self.init_note = load_weights(self.network, config.init)
         if isinstance(self.network.head, ClassesHead):
             self.network.head.learn_spread(torch.tensor([s.age_months for s in self.train_set.samples]))
-        self.network.to(self.device, memory_format=torch.channels_last)
+        self.network.to(self.device)
+        self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in torch's stubs
         self.averaged = AveragedModel(
             self.network, multi_avg_fn=get_ema_multi_avg_fn(config.ema_decay), use_buffers=True
         )
@@ -173,7 +174,7 @@ def freeze_backbone(network: BoneAgeNetwork, *, frozen: bool) -> None:
 
 
 def parameter_groups(network: BoneAgeNetwork, config: TrainConfig) -> list[dict[str, Any]]:
-    """Groups for AdamW with ``rate`` (share of the learning rate): the head 1, the backbone less with every layer down."""
+    """Groups for AdamW with ``rate`` (share of the learning rate): head 1, the backbone less with every layer down."""
     from carpal.training.backbones import timm_library
 
     timm_library()

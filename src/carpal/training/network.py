@@ -114,16 +114,16 @@ class RegressionHead(_Head):
     outputs = 2
     centre_months, unit_months = 127.0, 41.0  # about the mean and SD of bone age in the RSNA training set
 
-    def _parameters(self, raw: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def _laplace(self, raw: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         scale = F.softplus(raw[:, 1] + math.log(math.expm1(8.0 / self.unit_months))) * self.unit_months + 0.5
         return self.centre_months + self.unit_months * raw[:, 0], scale
 
     def distribution(self, raw: torch.Tensor) -> torch.Tensor:
-        age, scale = self._parameters(raw)
+        age, scale = self._laplace(raw)
         return (-(self.months - age[:, None]).abs() / scale[:, None]).softmax(1)
 
     def loss(self, raw: torch.Tensor, age_months: torch.Tensor) -> torch.Tensor:
-        age, scale = self._parameters(raw)
+        age, scale = self._laplace(raw)
         return ((age_months - age).abs() / scale + scale.log()).mean()
 
 

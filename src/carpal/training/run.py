@@ -24,7 +24,7 @@ __all__ = ["RunFolder", "load_checkpoint", "load_weights"]
 
 
 class RunFolder:
-    """Everything on disk of one run. Files are written under another name and renamed, so a kill leaves the old ones."""
+    """Everything on disk of one run. Files are replaced whole, so a kill leaves the old ones."""
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
@@ -41,7 +41,7 @@ class RunFolder:
             changed = sorted(k for k, v in _plain(wanted).items() if present.get(k) != v)
             if changed:
                 raise TrainingError(
-                    f"{self.path} holds a run with other settings ({', '.join(changed)}): choose another folder with --out"
+                    f"{self.path} is a run with other settings ({', '.join(changed)}): choose another --out"
                 )
             return
         environment = {
@@ -129,7 +129,7 @@ def _draw_curves(history: list[dict[str, float]], path: Path) -> None:
 
 
 def load_checkpoint(path: str | Path) -> tuple[BoneAgeNetwork, dict[str, Any]]:
-    """The network in a ``best.pt`` (or in the run folder that holds one) and what is known of it. Raises TrainingError."""
+    """The network in a ``best.pt`` (or in the run folder) and what is known of it. Raises TrainingError."""
     path = Path(path)
     file = path / "best.pt" if path.is_dir() else path
     if not file.is_file():
@@ -144,7 +144,7 @@ def load_checkpoint(path: str | Path) -> tuple[BoneAgeNetwork, dict[str, Any]]:
 
 
 def load_weights(network: BoneAgeNetwork, init: str) -> str:
-    """Start a network from ``random``, ``imagenet``, a safetensors file for its backbone, or another run (its best.pt)."""
+    """Start a network from ``random``, ``imagenet``, a backbone's safetensors file, or another run's best.pt."""
     path = Path(init)
     if not (path.is_dir() or path.suffix == ".pt"):
         return initialise(network.backbone, network.config.backbone, init)

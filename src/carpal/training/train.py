@@ -28,15 +28,24 @@ class Sides:
 
 
 def prepare_sides(
-    config: TrainConfig, cache: str | Path, progress: Callable[[int, int], None] = lambda done, total: None
+    config: TrainConfig,
+    cache: str | Path,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+    *,
+    run: str | Path | None = None,
 ) -> Sides:
-    """Read the data set, split it by id, prepare and cache its radiographs."""
+    """Read the data set, split it by id, prepare and cache its radiographs.
+
+    A run folder that exists keeps the split it began with.
+    """
     dataset = read_dataset(config.data, groups=config.groups)
-    split = (
-        read_split(config.split)
-        if config.split
-        else make_split(dataset, test=0, validation=config.validation, seed=config.seed)
-    )
+    begun = Path(run) / "split.json" if run else None
+    if begun is not None and begun.exists():
+        split = read_split(begun)
+    elif config.split:
+        split = read_split(config.split)
+    else:
+        split = make_split(dataset, test=0, validation=config.validation, seed=config.seed)
     prepared = prepared_cache(dataset, recipe_named(config.recipe, config.size), cache, progress=progress)
     train_side, validation_side = prepared.only(split.train_ids(dataset.ids)), prepared.only(split.validation)
     return Sides(dataset, split, train_side, validation_side)
@@ -54,5 +63,6 @@ def train(
     folder = RunFolder(out)
     sizes = {"train_images": len(sides.train), "validation_images": len(sides.validation)}
     folder.open(config, sides.dataset.digest(), sizes)
-    write_split(sides.split, folder.path / "split.json")
+    if not (folder.path / "split.json").exists():
+        write_split(sides.split, folder.path / "split.json")
     return Trainer(config, sides.train, sides.validation, folder).train(after_step, after_epoch)

@@ -92,7 +92,9 @@ def _run_trial(trial: Any, base: TrainConfig, out: Path, cache: str | Path, size
     run = out / f"trial-{trial.number:03d}"
     history = train(config, prepare_sides(config, cache), run, after_epoch=prune)
     for heavy in ("last.pt", "tensorboard"):  # a finished trial is never resumed
-        shutil.rmtree(run / heavy, ignore_errors=True) if (run / heavy).is_dir() else (run / heavy).unlink(missing_ok=True)
+        shutil.rmtree(run / heavy, ignore_errors=True) if (run / heavy).is_dir() else (run / heavy).unlink(
+            missing_ok=True
+        )
     return min(row["validation_mae"] for row in history)
 
 
