@@ -67,7 +67,7 @@ def explore(
     dataset = read_dataset(data, groups=group or (), check_content=check_content)
     with progress_bar("looking") as tell:
         page = make_page(dataset, out, progress=tell)
-    print(f"{len(dataset)} radiographs of {len(dataset.ids)} children, {len(dataset.problems)} problems: {page}")
+    print(f"{len(dataset)} radiographs under {len(dataset.ids)} ids, {len(dataset.problems)} problems: {page}")
 
 
 def features(
