@@ -49,7 +49,8 @@ def main() -> None:
             subprocess.run([sys.executable, "-m", "carpal", *arguments], check=True, stdout=subprocess.DEVNULL)
             after = resource.getrusage(resource.RUSAGE_CHILDREN)
             seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-            print(f"cold carpal {arguments[0]:8}                  {seconds:6.2f} s CPU, {after.ru_maxrss / 1024:.0f} MB at most")
+            megabytes = after.ru_maxrss / 1024
+            print(f"cold carpal {arguments[0]:8}                  {seconds:6.2f} s CPU, {megabytes:.0f} MB at most")
 
 
 if __name__ == "__main__":

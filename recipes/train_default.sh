@@ -15,3 +15,5 @@ carpal train "$DATA" --out runs/default --split $SPLIT --group highres --group-w
   --learning-rate 4e-4 --layer-decay 0.9
 
 carpal export runs/default --out src/carpal/models/default.onnx --name default --group highres --mirror
+carpal evaluate default --data "$DATA" --group highres --split $SPLIT --side test --out results/default
+python recipes/model_card.py default results/default > src/carpal/models/default.md

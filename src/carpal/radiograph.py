@@ -29,6 +29,7 @@ from carpal.errors import CarpalError, ImageTooLarge, InvalidArgument, Unreadabl
 __all__ = ["Laterality", "Radiograph", "Sex", "read_radiograph"]
 
 Sex = Literal["F", "M"]
+SEXES: tuple[Sex, ...] = ("F", "M")  # their positions are what a network is told
 Laterality = Literal["L", "R"]
 
 MAX_FILE_BYTES = 512 * 1024**2

@@ -15,11 +15,9 @@ from carpal.distribution import class_masses, expected_months, interval_months
 from carpal.errors import InvalidArgument, MissingSex, ModelError
 from carpal.modelfile import METADATA_KEY, ModelFacts, facts_from_json, file_digest, find_model
 from carpal.prepare import Prepared, prepare
-from carpal.radiograph import Radiograph, Sex, read_radiograph
+from carpal.radiograph import SEXES, Radiograph, Sex, read_radiograph
 
 __all__ = ["Reader", "Reading", "check_sex", "years_and_months"]
-
-SEXES: tuple[Sex, ...] = ("F", "M")  # their numbers are the network's input
 
 
 @dataclass(frozen=True, eq=False)

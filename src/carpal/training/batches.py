@@ -9,10 +9,10 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset
 
+from carpal.radiograph import SEXES
 from carpal.training.augment import Augmentation, augment
 from carpal.training.cache import PreparedCache
 from carpal.training.config import TrainConfig
-from carpal.training.network import SEXES
 
 __all__ = ["Batch", "draw_epoch", "plain_batches", "train_batches"]
 

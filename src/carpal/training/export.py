@@ -20,11 +20,12 @@ from carpal.distribution import expected_months, interval_months
 from carpal.errors import ModelError
 from carpal.modelfile import METADATA_KEY, ModelFacts
 from carpal.prepare import recipe_named
+from carpal.radiograph import SEXES
 from carpal.reader import Reader
 from carpal.training.cache import PreparedCache
 from carpal.training.config import TrainConfig, config_from_dict
 from carpal.training.loop import predict
-from carpal.training.network import SEXES, BoneAgeNetwork
+from carpal.training.network import BoneAgeNetwork
 from carpal.training.run import load_checkpoint
 
 __all__ = ["Exported", "export_onnx"]

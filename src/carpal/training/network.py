@@ -15,12 +15,12 @@ from torch import nn
 from torch.nn import functional as F
 
 from carpal.distribution import CLASS_EDGES, CLASS_NAMES, MONTHS, age_class
+from carpal.radiograph import SEXES
 from carpal.training.backbones import build_backbone, find_backbone
 
 __all__ = ["BoneAgeNetwork", "NetworkConfig", "Target"]
 
 Target = Literal["distribution", "regression", "classes"]
-SEXES = ("F", "M")
 
 
 @dataclass(frozen=True)

@@ -87,7 +87,7 @@ def read_split(path: str | Path) -> Split:
 
 
 def _stratified_order(dataset: Dataset, seed: int, group: str) -> list[str]:
-    """Ids sorted by sex and age, ties in random order: any regular stride through it is a stratified sample."""
+    """Ids sorted by sex and age: any regular stride through it is a stratified sample. The seed orders equal ages."""
     facts = {s.id: (s.sex, s.age_months) for s in dataset.samples if not group or s.group == group}
     ids = sorted(facts)
     np.random.default_rng(seed).shuffle(ids)
