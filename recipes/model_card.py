@@ -17,11 +17,19 @@ from carpal.reader import Reader
 
 def estimate(value: dict[str, Any], percent: bool = False) -> str:
     factor, unit = (100, " %") if percent else (1, "")
-    return f"{value['value'] * factor:.2f}{unit} [{value['low'] * factor:.2f}, {value['high'] * factor:.2f}]"
+    return (
+        f"{value['value'] * factor:.2f}{unit} [{value['ci_95_low'] * factor:.2f}, {value['ci_95_high'] * factor:.2f}]"
+    )
 
 
 def rows(metrics: dict[str, Any]) -> list[tuple[str, str]]:
-    months = ("mae_months", "rmse_months", "median_absolute_error_months", "bias_months", "interval_90_mean_width_months")
+    months = (
+        "mae_months",
+        "rmse_months",
+        "median_absolute_error_months",
+        "bias_months",
+        "interval_90_mean_width_months",
+    )
     shares = ("share_within_6_months", "share_within_12_months", "class_accuracy", "interval_90_coverage")
     named = [(name, estimate(metrics[name])) for name in months]
     return named + [(name, estimate(metrics[name], percent=True)) for name in shares]
@@ -46,7 +54,10 @@ def main(model: str, evaluation: Path) -> None:
         ("made by", "`recipes/train_default.sh`"),
         ("licence of the weights", card["licence"]),
         ("limits", card["limits"]),
-        ("interval", f"the network's own 90 % interval x {facts.interval_scale:g}, from validation radiographs; provisional"),
+        (
+            "interval",
+            f"the network's own 90 % interval x {facts.interval_scale:g}, from validation radiographs; provisional",
+        ),
     ):
         print(f"| {name} | {value} |")
     print(f"\n## On {overall['n']} radiographs that were never trained on\n")

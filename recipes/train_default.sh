@@ -14,6 +14,6 @@ carpal train "$DATA" --out runs/default --split $SPLIT --group highres --group-w
   --init runs/lite0-lowres --size 256 --epochs 16 --samples-per-epoch 1600 --batch-size 16 \
   --learning-rate 4e-4 --layer-decay 0.9
 
-carpal export runs/default --out src/carpal/models/default.onnx --name default --group highres --mirror
+carpal export runs/default --out src/carpal/models/default.onnx --name default --group highres
 carpal evaluate default --data "$DATA" --group highres --split $SPLIT --side test --out results/default
 python recipes/model_card.py default results/default > src/carpal/models/default.md

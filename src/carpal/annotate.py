@@ -8,18 +8,20 @@ import numpy as np
 
 from carpal.distribution import MONTHS
 from carpal.files import replacing
-from carpal.radiograph import Radiograph, read_radiograph
+from carpal.radiograph import Radiograph
 from carpal.reader import Reading, years_and_months
 
-__all__ = ["write_annotated"]
+__all__ = ["is_annotation", "write_annotated"]
+
+_MARK = "carpal read --annotate"
 
 
-def write_annotated(source: Path | Radiograph, reading: Reading, out: Path) -> None:
+def write_annotated(radiograph: Radiograph, reading: Reading, out: Path) -> None:
     """A PNG: the radiograph, the bone age, its interval and distribution, and what the reader must know."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    pixels = (source if isinstance(source, Radiograph) else read_radiograph(source)).pixels
+    pixels = radiograph.pixels
     figure = Figure(figsize=(10, 6.4), facecolor="#11151a", layout="constrained")
     FigureCanvasAgg(figure)
     picture, chart = figure.subplots(1, 2, width_ratios=(1.15, 1))
@@ -29,7 +31,18 @@ def write_annotated(source: Path | Radiograph, reading: Reading, out: Path) -> N
     picture.set_axis_off()
     _draw_distribution(chart, reading)
     with replacing(out) as part:
-        figure.savefig(part, format="png", dpi=120, facecolor=figure.get_facecolor())
+        figure.savefig(part, format="png", dpi=120, facecolor=figure.get_facecolor(), metadata={"Software": _MARK})
+
+
+def is_annotation(path: Path) -> bool:
+    """Whether a file is a picture that ``write_annotated`` drew: nothing else may be replaced by one."""
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(path) as image:
+            return image.info.get("Software") == _MARK
+    except (OSError, UnidentifiedImageError, ValueError):
+        return False
 
 
 def _draw_distribution(chart, reading: Reading) -> None:  # type: ignore[no-untyped-def]  # matplotlib's Axes

@@ -6,13 +6,14 @@ import csv
 import io
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from carpal.annotate import write_annotated
-from carpal.errors import CarpalError, InvalidArgument, UnreadableRadiograph
+from carpal.annotate import is_annotation, write_annotated
+from carpal.errors import CarpalError, InvalidArgument
 from carpal.files import find_radiographs
+from carpal.radiograph import read_radiograph
 from carpal.reader import Reader, Reading, check_sex
 
 __all__ = ["Result", "Task", "format_results", "read_all", "tasks_from_paths", "tasks_from_table"]
@@ -41,9 +42,9 @@ class Result:
         values: dict[str, Any] = dict.fromkeys(_KEYS)
         if self.reading is not None:
             values |= self.reading.to_dict()
-        return {"file": str(self.task.path), **values, "error": self.error} | {
-            key: value for key, value in self.task.extra.items() if key not in {"file", "error", *values}
-        }
+        values = {"file": str(self.task.path), **values, "error": self.error}
+        # A column of the table that is called like one of ours keeps its value under another name.
+        return values | {f"table_{k}" if k in values else k: v for k, v in self.task.extra.items()}
 
 
 _KEYS = (
@@ -116,14 +117,21 @@ def read_all(
 
 def _read_one(reader: Reader, task: Task, target: Path | None) -> Result:
     try:
-        if task.path.is_dir():
-            raise UnreadableRadiograph(f"{task.path}: a folder, not a radiograph")
-        reading = reader.read(task.path, task.sex, prefer_header=task.prefer_header)
+        radiograph = read_radiograph(task.path)
+        reading = reader.read(radiograph, task.sex, prefer_header=task.prefer_header)
+    except (CarpalError, OSError, ValueError) as error:
+        return Result(task, None, _sentence(error, task.path))
+    try:
         if target is not None:
-            write_annotated(task.path, reading, target)
-        return Result(task, reading, None)
-    except CarpalError as error:
-        return Result(task, None, " ".join(str(error).split()))
+            write_annotated(radiograph, reading, target)
+    except (OSError, ValueError) as error:  # the age is known all the same
+        reading = replace(reading, notes=(*reading.notes, f"no picture was written: {_sentence(error, target)}"))
+    return Result(task, reading, None)
+
+
+def _sentence(error: Exception, path: Path | None) -> str:
+    text = str(error) if isinstance(error, CarpalError) else f"{path}: {getattr(error, 'strerror', None) or error}"
+    return " ".join(text.split())
 
 
 def _annotation_targets(tasks: Sequence[Task], annotate: Path | None) -> list[Path | None]:
@@ -135,8 +143,11 @@ def _annotation_targets(tasks: Sequence[Task], annotate: Path | None) -> list[Pa
     targets = [annotate if single else annotate / f"{task.path.stem}-bone-age.png" for task in tasks]
     if len(set(targets)) < len(targets):
         raise InvalidArgument("--annotate: several radiographs have the same file name; annotate them folder by folder")
-    if {t.resolve() for t in targets} & {task.path.resolve() for task in tasks}:
-        raise InvalidArgument(f"--annotate {annotate} would overwrite a radiograph: input files are never changed")
+    for target in targets:
+        if target.exists() and not is_annotation(target):
+            raise InvalidArgument(
+                f"--annotate would overwrite {target}, which carpal did not draw: choose another name"
+            )
     return list(targets)
 
 

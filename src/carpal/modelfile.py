@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
@@ -15,6 +16,7 @@ from carpal.prepare import Recipe, recipe_from_dict, recipe_to_dict
 __all__ = ["METADATA_KEY", "ModelFacts", "facts_from_json", "file_digest", "find_model", "shipped_models"]
 
 METADATA_KEY = "carpal"
+VIEWS = {"", "mirror"}
 _FORMAT = 1
 
 
@@ -51,13 +53,10 @@ def facts_from_json(text: str, file: Path) -> ModelFacts:
         values = json.loads(text)
         if values["format"] != _FORMAT:
             raise ModelError(f"{file.name}: made by another version of carpal (format {values['format']})")
-        return ModelFacts(
-            values["name"],
-            recipe_from_dict(values["recipe"]),
-            tuple(values["views"]),
-            float(values["interval_scale"]),
-            dict(values["card"]),
-        )
+        views, scale = tuple(values["views"]), float(values["interval_scale"])
+        if not views or not set(views) <= VIEWS or not 0 < scale < math.inf:
+            raise ModelError(f"{file.name}: its views {views} or its interval scale {scale:g} make no sense")
+        return ModelFacts(str(values["name"]), recipe_from_dict(values["recipe"]), views, scale, dict(values["card"]))
     except ModelError:
         raise
     except (ValueError, KeyError, TypeError, CarpalError) as error:

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from multiprocessing import connection
 from typing import TypeVar
+
+from carpal.errors import CarpalError
 
 __all__ = ["parallel_map"]
 
@@ -28,11 +33,25 @@ def parallel_map(
         return
     # Spawned, not forked: a fork of a process in which torch or OpenCV has started threads can hang for ever.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(count, mp_context=context, initializer=_one_thread) as pool:
+    pool = ProcessPoolExecutor(count, mp_context=context, initializer=_begin_worker)
+    try:
         yield pool.map(function, jobs, chunksize=max(1, min(8, len(jobs) // (4 * count))))
+    except BrokenProcessPool as error:
+        raise CarpalError("a worker process died, perhaps for want of memory: try fewer --workers") from error
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
-def _one_thread() -> None:
+def _begin_worker() -> None:
     import cv2
 
     cv2.setNumThreads(1)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_leave_with, args=(parent.sentinel,), daemon=True).start()
+
+
+def _leave_with(parent: int) -> None:
+    """A worker whose parent was killed would wait for work for ever."""
+    connection.wait([parent])
+    os._exit(1)

@@ -21,6 +21,7 @@ from carpal.hand import Hand, find_hand
 from carpal.radiograph import Radiograph
 
 __all__ = [
+    "PREPARATION",
     "RECIPES",
     "Classic",
     "HandCrop",
@@ -33,6 +34,8 @@ __all__ = [
 ]
 
 Matrix = NDArray[np.float64]
+
+PREPARATION = 1  # raised with any change of what the recipes make, so that no cache outlives the code
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,8 +124,8 @@ def recipe_from_dict(fields: dict[str, Any]) -> Recipe:
     if name not in RECIPES:
         raise InvalidArgument(f"the recipe {name!r} is unknown to this version of carpal")
     try:
-        return RECIPES[name](**values)
-    except TypeError as error:
+        return replace(RECIPES[name](**values), size=recipe_named(name, int(values["size"])).size)
+    except (KeyError, TypeError, ValueError) as error:
         raise InvalidArgument(f"the recipe {name!r} has fields this version of carpal does not know") from error
 
 
@@ -167,7 +170,7 @@ def _hand_crop(pixels: NDArray[np.float32], recipe: HandCrop) -> Prepared:
     height, width = pixels.shape
     # Everything works on a copy of one to two times the final size: reducing is the costly step, is done once, and is
     # some twenty times cheaper by a whole factor.
-    factor = max(1, int(max(height, width) / (1.5 * recipe.size)))
+    factor = max(1, min(int(max(height, width) / (1.5 * recipe.size)), min(height, width) // 8))
     reduced = pixels
     if factor > 1:
         whole = pixels[: height // factor * factor, : width // factor * factor]

@@ -47,7 +47,7 @@ def prepare_folder(
     _claim(out, recipe)
     jobs = [(source, out / source.relative_to(folder).with_suffix(".png")) for source in sources]
     if len({target for _, target in jobs}) < len(jobs):
-        jobs = [(source, target.with_name(source.name.replace(".", "-") + ".png")) for source, target in jobs]
+        jobs = [(source, target.with_name(source.name + ".png")) for source, target in jobs]
     todo = [job for job in jobs if not job[1].exists()]
     failed, without_hand = {}, []
     kept = len(jobs) - len(todo)
@@ -76,13 +76,15 @@ def _radiographs(folder: Path, out: Path) -> list[Path]:
 def _claim(out: Path, recipe: Recipe) -> None:
     """Mark the output folder with the recipe, so that two recipes never mix in one."""
     out.mkdir(parents=True, exist_ok=True)
-    mark, wanted = out / "recipe.json", recipe_to_dict(recipe)
+    mark, wanted = out / "recipe.json", json.dumps(recipe_to_dict(recipe), indent=1) + "\n"
     if mark.exists():
-        if json.loads(mark.read_text(encoding="utf-8")) != wanted:
+        if mark.read_text(encoding="utf-8", errors="replace") != wanted:
             raise InvalidArgument(f"--out {out} holds radiographs of another recipe: choose an empty folder")
         return
+    if find_radiographs(out):
+        raise InvalidArgument(f"--out {out} holds pictures that carpal prepare did not make: choose an empty folder")
     with replacing(mark) as part:
-        part.write_text(json.dumps(wanted, indent=1) + "\n", encoding="utf-8")
+        part.write_text(wanted, encoding="utf-8")
 
 
 def _prepare_file(job: tuple[Path, Path, Recipe]) -> bool | str | None:
@@ -117,11 +119,11 @@ def write_gallery(folder: Path, recipe: Recipe, out: Path, *, count: int = 24) -
         pairs.append(np.hstack([_tile(radiograph.pixels, caption), _tile(after.pixels / np.float32(255), "")]))
     if not pairs:
         raise InvalidArgument(f"{folder}: none of {len(chosen)} radiographs could be read for the gallery")
-    columns = 4
+    columns, shown = 4, len(pairs)
     pairs += [np.zeros_like(pairs[0])] * (-len(pairs) % columns)
     rows = [np.hstack(pairs[k : k + columns]) for k in range(0, len(pairs), columns)]
     _write_png(np.vstack(rows), out)
-    return len(chosen)
+    return shown
 
 
 def _tile(pixels: NDArray[np.float32], caption: str, side: int = 220) -> NDArray[np.uint8]:

@@ -72,7 +72,11 @@ class Radiograph:
         spacing = self.spacing_mm
         if spacing is not None and not (len(spacing) == 2 and all(0 < s < math.inf for s in spacing)):
             raise InvalidArgument(f"spacing is two positive numbers of mm, row and column, not {spacing!r}")
-        pixels.flags.writeable = False
+        if not math.isfinite(float(pixels.sum())):
+            raise InvalidArgument("a radiograph's grey values are finite numbers")
+        view = pixels.view()  # the caller's own array stays as it was
+        view.flags.writeable = False
+        object.__setattr__(self, "pixels", view)
 
 
 def read_radiograph(source: str | os.PathLike[str] | bytes | BinaryIO) -> Radiograph:

@@ -92,6 +92,8 @@ class Reader:
             raise ModelError(f"{path.name}: an ONNX file, but not one that carpal exported")
         self.facts: ModelFacts = facts_from_json(text, path)
         self.digest = file_digest(path)
+        if self._session.get_inputs()[0].shape[1:] != [self.facts.recipe.size] * 2:
+            raise ModelError(f"{path.name}: its network and its recipe are of different sizes")
 
     def read(
         self,
@@ -134,6 +136,8 @@ class Reader:
             pixels = prepared[:, :, ::-1] if view == "mirror" else prepared
             (seen,) = self._session.run(None, {"radiograph": np.ascontiguousarray(pixels), "sex": sex})
             total += seen
+        if not (np.isfinite(total).all() and (total.sum(axis=1) > 0).all()):
+            raise ModelError(f"model {self.facts.name} answers with something that is no distribution")
         return total / total.sum(axis=1, keepdims=True)
 
     def interval(self, distribution: NDArray[np.float64]) -> tuple[float, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from typing import Annotated
@@ -53,6 +54,9 @@ app.command("compare")(evaluate.compare)
 
 def main() -> None:
     """Run the command line; what carpal refuses is said in one line on standard error."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a file name may hold what the terminal cannot show
     try:
         app()
     except CarpalError as error:
@@ -61,10 +65,10 @@ def main() -> None:
     except MemoryError:
         print("carpal: not enough memory", file=sys.stderr)
         sys.exit(2)
-    except KeyboardInterrupt:
-        print("carpal: stopped", file=sys.stderr)
-        sys.exit(130)
     except BrokenPipeError:
         # Whoever read our output has gone; leave quietly, as other Unix tools do.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+    except OSError as error:
+        print(f"carpal: {error.filename or 'output'}: {error.strerror or error}", file=sys.stderr)
+        sys.exit(2)

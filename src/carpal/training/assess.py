@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from carpal.errors import DatasetError
 from carpal.evaluation import Predictions
 from carpal.modelfile import find_model
 from carpal.reader import Reader
@@ -43,6 +44,7 @@ def assess(
         return _assess_run(Path(model), dataset, cache, progress)
     reader = Reader(model)
     prepared = prepared_cache(dataset, reader.facts.recipe, cache, progress=progress)
+    _check_any(prepared, dataset)
     rows = []
     for start in range(0, len(prepared), _BATCH):
         chosen = range(start, min(start + _BATCH, len(prepared)))
@@ -68,6 +70,7 @@ def _assess_run(run: Path, dataset: Dataset, cache: str | Path, progress: Callab
     config = read_config(run)
     network, content = load_checkpoint(run)
     prepared = prepared_cache(dataset, run_recipe(config), cache, progress=progress)
+    _check_any(prepared, dataset)
     device = pick_device()
     distributions = predict(network.to(device), prepared, device)
     threads = torch.get_num_threads()
@@ -88,6 +91,11 @@ def _assess_run(run: Path, dataset: Dataset, cache: str | Path, progress: Callab
         "data_sha256": dataset.digest()[:16],
     }
     return _assessed(prepared, distributions, facts, None)
+
+
+def _check_any(prepared: PreparedCache, dataset: Dataset) -> None:
+    if not len(prepared):
+        raise DatasetError(f"{dataset.root}: none of its {len(dataset)} radiographs can be read")
 
 
 def _assessed(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,10 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from carpal.errors import CarpalError, DatasetError
+from carpal.errors import CarpalError
 from carpal.files import replacing
 from carpal.parallel import parallel_map
-from carpal.prepare import Recipe, prepare, recipe_to_dict
+from carpal.prepare import PREPARATION, Recipe, prepare, recipe_to_dict
 from carpal.training.datasets import Dataset, Problem, Sample, load_radiograph
 
 __all__ = ["PreparedCache", "prepared_cache"]
@@ -60,29 +61,38 @@ def prepared_cache(
     """
     folder = Path(folder)
     order = [f"{sample.group}/{sample.id}" for sample in dataset.samples]  # rows lie in this order
-    facts = json.dumps([dataset.digest(), order, recipe_to_dict(recipe)])
+    changed = [sample.path.stat().st_mtime_ns for sample in dataset.samples]
+    facts = json.dumps([dataset.digest(), order, changed, recipe_to_dict(recipe), PREPARATION])
     key = hashlib.sha256(facts.encode()).hexdigest()[:16]
     array_path, state_path = (
         folder / f"{recipe.name}-{recipe.size}-{key}.npy",
         folder / f"{recipe.name}-{recipe.size}-{key}.json",
     )
     shape = (len(dataset.samples), recipe.size, recipe.size)
-    state = _read_state(state_path)
+    state: dict[str, Any] = _read_state(state_path) if _is_whole(array_path, shape) else {"done": 0, "failed": {}}
     if state["done"] < shape[0]:
         _fill(dataset.samples, recipe, array_path, state_path, state, shape, workers, progress)
     failed = {int(k): str(v) for k, v in state["failed"].items()}
     array = np.load(array_path, mmap_mode="r")
-    if array.shape != shape:
-        raise DatasetError(f"{array_path}: damaged cache; delete it and start again")
     problems = tuple(Problem("unreadable", dataset.samples[k].path.name, text) for k, text in failed.items())
     rows = np.array([k for k in range(shape[0]) if k not in failed], np.int64)
     return PreparedCache(array, rows, tuple(dataset.samples[k] for k in rows), problems)
 
 
-def _read_state(path: Path) -> dict[str, Any]:
+def _is_whole(array_path: Path, shape: tuple[int, int, int]) -> bool:
+    """A cache that was damaged or cut short is made again: it holds nothing that cannot be had anew."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return np.load(array_path, mmap_mode="r").shape == shape
+    except (OSError, ValueError, EOFError):
+        return False
+
+
+def _read_state(path: Path) -> dict[str, Any]:
+    """How far the cache got. What could not be read the last time is tried again when the file has changed."""
+    try:
+        state = json.loads(path.read_text(encoding="utf-8"))
+        return {"done": int(state["done"]), "failed": dict(state["failed"])}
+    except (OSError, ValueError, KeyError, TypeError):
         return {"done": 0, "failed": {}}
 
 
@@ -100,6 +110,9 @@ def _fill(
     if state["done"] == 0 or not array_path.exists():
         state.update(done=0, failed={})
         np.lib.format.open_memmap(array_path, "w+", np.uint8, shape).flush()
+        if hasattr(os, "posix_fallocate"):  # a full disk is met here, as an error, not later as a bus error
+            with array_path.open("r+b") as handle:
+                os.posix_fallocate(handle.fileno(), 0, array_path.stat().st_size)
     pixels = np.lib.format.open_memmap(array_path, "r+")
     starts = range(state["done"], shape[0], _CHUNK)
     jobs = [(samples[s : s + _CHUNK], recipe) for s in starts]

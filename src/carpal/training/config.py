@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -61,6 +62,11 @@ class TrainConfig:
         _check(0 < self.learning_rate < 1, "the learning rate must lie between 0 and 1")
         _check(0 <= self.head_epochs <= self.epochs, "head epochs cannot exceed the epochs")
         _check(0 < self.layer_decay <= 1, "the layer decay must lie in (0, 1]")
+        for name in ("seed", "workers", "samples_per_epoch", "patience", "rare_ages", "validation", "weight_decay"):
+            _check(0 <= getattr(self, name) < math.inf, f"{name.replace('_', ' ')} must be 0 or more")
+        _check(0 <= self.augmentation.strength <= 3, "the strength of augmentation must lie between 0 and 3")
+        _check(len(set(self.groups)) == len(self.groups), "a group is named twice")
+        _check(all(0 < w < math.inf for w in self.group_weights), "group weights must be above 0")
         _check(not self.group_weights or len(self.group_weights) == len(self.groups), "one weight per group, please")
 
     def to_dict(self) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from torch import nn
 
 from carpal import __version__
 from carpal.distribution import expected_months, interval_months
-from carpal.errors import ModelError
+from carpal.errors import InvalidArgument, ModelError
 from carpal.modelfile import METADATA_KEY, ModelFacts
 from carpal.prepare import recipe_named
 from carpal.radiograph import SEXES
@@ -69,6 +69,10 @@ def export_onnx(
 
     Raises ModelError where ONNX Runtime and torch differ by more than 0.05 months on the validation radiographs.
     """
+    if Path(out).suffix.lower() != ".onnx":
+        raise InvalidArgument(f"{out}: a model file is called something.onnx")
+    if not len(validation):
+        raise ModelError("there are no validation radiographs to check the file against")
     network, content = load_checkpoint(run)
     config = config_from_dict(content["config"])
     distributions = predict(network, validation, torch.device("cpu"), views=views)
@@ -85,7 +89,7 @@ def export_onnx(
         part = Path(folder) / "model.onnx"
         _write_onnx(network, config.size, facts, part)
         parity = _parity(part, validation, distributions)
-        if parity > _PARITY_MONTHS:
+        if not parity <= _PARITY_MONTHS:  # so put, a NaN is refused too
             raise ModelError(f"{out}: ONNX Runtime and torch differ by {parity:.3f} months; nothing was written")
         os.replace(part, out)
     return Exported(out, parity, len(validation), out.stat().st_size)
@@ -128,11 +132,8 @@ def _forget_source_lines(graph: Any) -> None:
 
 def _parity(path: Path, validation: PreparedCache, expected: NDArray[np.float64]) -> float:
     reader = Reader(path)
-    worst = 0.0
-    for k, sample in enumerate(validation.samples):
-        seen = reader.distributions(validation.image(k)[None], [sample.sex])
-        worst = max(worst, float(np.abs(expected_months(seen) - expected_months(expected[k : k + 1])).max()))
-    return worst
+    seen = [reader.distributions(validation.image(k)[None], [s.sex])[0] for k, s in enumerate(validation.samples)]
+    return float(np.max(np.abs(expected_months(np.array(seen)) - expected_months(expected))))
 
 
 def _interval_scale(distributions: NDArray[np.float64], ages: NDArray[np.float64]) -> float:

@@ -19,7 +19,7 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from carpal.distribution import expected_months
-from carpal.errors import TrainingError
+from carpal.errors import InvalidArgument, TrainingError
 from carpal.training.batches import Batch, plain_batches, train_batches
 from carpal.training.cache import PreparedCache
 from carpal.training.config import TrainConfig
@@ -33,7 +33,11 @@ AfterEpoch = Callable[[dict[str, float]], None]
 
 
 def pick_device(name: str = "auto") -> torch.device:
-    """``auto`` takes CUDA where there is one."""
+    """``auto`` takes CUDA where there is one. Raises InvalidArgument."""
+    if name not in ("auto", "cpu", "cuda"):
+        raise InvalidArgument(f"device {name!r} is none of auto, cpu, cuda")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise InvalidArgument("there is no CUDA device here: use --device cpu or auto")
     return torch.device(("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name)
 
 
@@ -53,6 +57,7 @@ class Trainer:
         self.device = pick_device(config.device)
         self.network = BoneAgeNetwork(config.network)
         self.init_note = load_weights(self.network, config.init)
+        _try_size(self.network, config)
         if isinstance(self.network.head, ClassesHead):
             self.network.head.learn_spread(torch.tensor([s.age_months for s in self.train_set.samples]))
         self.network.to(self.device)
@@ -158,6 +163,15 @@ class Trainer:
         self.averaged.load_state_dict(state["averaged"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.history = list(state["history"])
+
+
+def _try_size(network: BoneAgeNetwork, config: TrainConfig) -> None:
+    """One look at nothing, so that a size the network cannot take is refused before hours of work."""
+    try:
+        with torch.inference_mode():
+            network.eval()(torch.zeros(2, 1, config.size, config.size), torch.tensor([0, 1]))
+    except (RuntimeError, AssertionError, ValueError) as error:
+        raise InvalidArgument(f"{config.network.backbone} cannot take radiographs of {config.size} px") from error
 
 
 def autocast(network: BoneAgeNetwork, precision: str, device: torch.device) -> torch.autocast:

@@ -45,7 +45,9 @@ class BoneAgeNetwork(nn.Module):
         self.mean, self.std, self.bf16_on_cpu = kind.mean, kind.std, kind.bf16_on_cpu
         self.backbone = build_backbone(config.backbone)
         self.sex = nn.Embedding(len(SEXES), config.sex_features)
-        width = int(cast(int, self.backbone.num_features)) + config.sex_features
+        # Some of timm's networks end in a wider layer than ``num_features`` says.
+        pooled = getattr(self.backbone, "head_hidden_size", None) or self.backbone.num_features
+        width = int(cast(int, pooled)) + config.sex_features
         self.hidden = nn.Sequential(
             nn.Dropout(config.dropout),
             nn.Linear(width, config.hidden),

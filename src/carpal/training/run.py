@@ -6,12 +6,19 @@ import csv
 import json
 import os
 import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
+
+try:
+    import fcntl
+except ImportError:  # Windows has no advisory locks of this kind
+    fcntl = None  # type: ignore[assignment]
 
 from carpal import __version__
 from carpal.errors import TrainingError, WeightsUnavailable
@@ -30,14 +37,28 @@ class RunFolder:
         self.path = Path(path)
         self._writer: Any = None
 
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keeps a second process out of the folder. Raises TrainingError where one is at work in it."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        with (self.path / ".lock").open("w") as handle:
+            if fcntl is not None:
+                try:
+                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)  # a kill lets go of it
+                except OSError as error:
+                    raise TrainingError(f"{self.path}: another process is training in this folder") from error
+            yield
+
     def open(self, config: TrainConfig, data_digest: str, sizes: dict[str, int]) -> None:
         """Start the run, or go on with it. Raises TrainingError where the folder holds a different run."""
         self.path.mkdir(parents=True, exist_ok=True)
         wanted = {**config.to_dict(), "data_digest": data_digest}
         config_file = self.path / "config.json"
         if config_file.exists():
-            found = json.loads(config_file.read_text(encoding="utf-8"))
-            present = {**found, "data_digest": self._environment().get("data_digest")}
+            present = {
+                **self._read_json("config.json"),
+                "data_digest": self._read_json("environment.json")["data_digest"],
+            }
             changed = sorted(k for k, v in _plain(wanted).items() if present.get(k) != v)
             if changed:
                 raise TrainingError(
@@ -56,8 +77,11 @@ class RunFolder:
         self._write_json("environment.json", environment)
         self._write_json("config.json", config.to_dict())  # last: its presence says that the folder is a run
 
-    def _environment(self) -> dict[str, Any]:
-        return json.loads((self.path / "environment.json").read_text(encoding="utf-8"))
+    def _read_json(self, name: str) -> dict[str, Any]:
+        try:
+            return dict(json.loads((self.path / name).read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError) as error:
+            raise TrainingError(f"{self.path}: its {name} is missing or damaged; choose another --out") from error
 
     def _write_json(self, name: str, values: dict[str, Any]) -> None:
         with replacing(self.path / name) as part:
@@ -86,7 +110,12 @@ class RunFolder:
     def load_last(self, device: torch.device) -> dict[str, Any] | None:
         """The state to go on from, None at the start."""
         path = self.path / "last.pt"
-        return torch.load(path, map_location=device, weights_only=True) if path.exists() else None
+        if not path.exists():
+            return None
+        try:
+            return torch.load(path, map_location=device, weights_only=True)
+        except Exception as error:
+            raise TrainingError(f"{path}: damaged, so the run cannot go on; choose another --out") from error
 
     def _tensorboard(self, row: dict[str, float]) -> None:
         if self._writer is None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from carpal.errors import DatasetError
 from carpal.prepare import recipe_named
 from carpal.training.cache import PreparedCache, prepared_cache
 from carpal.training.config import TrainConfig
@@ -46,9 +47,24 @@ def prepare_sides(
         split = read_split(config.split)
     else:
         split = make_split(dataset, test=0, validation=config.validation, seed=config.seed)
+    _check_split(split, dataset)
     prepared = prepared_cache(dataset, recipe_named(config.recipe, config.size), cache, progress=progress)
     train_side, validation_side = prepared.only(split.train_ids(dataset.ids)), prepared.only(split.validation)
+    for name, part in (("train", train_side), ("validate", validation_side)):
+        if not len(part):
+            raise DatasetError(f"{config.data}: no radiograph is left to {name} on")
     return Sides(dataset, split, train_side, validation_side)
+
+
+def _check_split(split: Split, dataset: Dataset) -> None:
+    """A split made for another data set would hold nothing back, and nobody would notice."""
+    named, known = {*split.test, *split.validation}, set(dataset.ids)
+    unknown = sorted(named - known)
+    if unknown:
+        raise DatasetError(
+            f"the split names {len(unknown)} of {len(named)} ids that {dataset.root} does not have, such as "
+            f"{unknown[0]!r}: it was made for another data set"
+        )
 
 
 def train(
@@ -62,7 +78,9 @@ def train(
     """Train, or go on training, in the run folder ``out``; returns the history, one dict per epoch."""
     folder = RunFolder(out)
     sizes = {"train_images": len(sides.train), "validation_images": len(sides.validation)}
-    folder.open(config, sides.dataset.digest(), sizes)
-    if not (folder.path / "split.json").exists():
-        write_split(sides.split, folder.path / "split.json")
-    return Trainer(config, sides.train, sides.validation, folder).train(after_step, after_epoch)
+    trainer = Trainer(config, sides.train, sides.validation, folder)  # refuses before anything is written
+    with folder.locked():
+        folder.open(config, sides.dataset.digest(), sizes)
+        if not (folder.path / "split.json").exists():
+            write_split(sides.split, folder.path / "split.json")
+        return trainer.train(after_step, after_epoch)

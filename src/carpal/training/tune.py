@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -12,6 +13,7 @@ from typing import Any
 from carpal.errors import CarpalError, TrainingError
 from carpal.files import replacing
 from carpal.training.config import TrainConfig
+from carpal.training.datasets import read_dataset
 from carpal.training.train import prepare_sides, train
 
 __all__ = ["StudyResult", "tune"]
@@ -42,20 +44,23 @@ def tune(
     that a kill cut short is done again. Raises TrainingError where no trial came to an end.
     """
     import optuna
+    from sqlalchemy import URL
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     study = optuna.create_study(
-        storage=f"sqlite:///{out / 'study.sqlite3'}",
+        storage=str(URL.create("sqlite", database=str(out / "study.sqlite3"))),
         study_name="carpal",
         load_if_exists=True,
-        sampler=optuna.samplers.TPESampler(seed=base.seed, multivariate=True),
         pruner=optuna.pruners.MedianPruner(n_startup_trials=3, n_warmup_steps=1),
     )
-    done = [t for t in study.trials if t.state.is_finished()]
+    _claim(study, base, sizes, out)
     for stale in (t for t in study.trials if not t.state.is_finished()):
         study.tell(stale.number, state=optuna.trial.TrialState.FAIL)
+    done = [t for t in study.trials if t.state != optuna.trial.TrialState.FAIL]
+    # The same seed again would suggest the same settings again.
+    study.sampler = optuna.samplers.TPESampler(seed=base.seed + len(study.trials), multivariate=True)
     for number in range(len(done), trials):
         study.optimize(lambda trial: _run_trial(trial, base, out, cache, sizes), n_trials=1, catch=(CarpalError,))
         progress(number + 1, trials)
@@ -66,6 +71,15 @@ def tune(
         raise TrainingError(f"{out}: none of {len(study.trials)} trials came to an end")
     pruned = sum(t.state == optuna.trial.TrialState.PRUNED for t in study.trials)
     return StudyResult(float(study.best_value), study.best_params, len(finished), pruned)
+
+
+def _claim(study: Any, base: TrainConfig, sizes: tuple[int, ...], out: Path) -> None:
+    """A study is of one data set and one set of settings."""
+    wanted = json.loads(json.dumps({**base.to_dict(), "sizes": sizes, "digest": read_dataset(base.data).digest()}))
+    if "base" not in study.user_attrs:
+        study.set_user_attr("base", wanted)
+    elif study.user_attrs["base"] != wanted:
+        raise TrainingError(f"{out} holds a study of other data or settings: choose another --out")
 
 
 def _run_trial(trial: Any, base: TrainConfig, out: Path, cache: str | Path, sizes: tuple[int, ...]) -> float:
