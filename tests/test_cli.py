@@ -254,3 +254,61 @@ def test_output_into_a_closed_pipe_ends_quietly(phantom_png: Path) -> None:
         ["bash", "-c", command], capture_output=True, text=True, timeout=60, env=os.environ | {"PYTHONUNBUFFERED": "1"}
     )
     assert "Traceback" not in done.stderr
+
+
+def test_no_radiograph_is_taken_for_the_picture_to_draw(phantom_png: Path, tmp_path: Path) -> None:
+    # What a shell makes of `--annotate hands/*.png`: the first radiograph becomes the target.
+    first, second = tmp_path / "1.png", tmp_path / "2.png"
+    for path in (first, second):
+        path.write_bytes(phantom_png.read_bytes())
+    done = carpal("read", "--sex", "F", "--annotate", first, second)
+    assert done.returncode == 2
+    assert first.read_bytes() == phantom_png.read_bytes()
+    own = tmp_path / "own.png"
+    for _ in range(2):  # what carpal drew itself may be drawn again
+        assert carpal("read", second, "--sex", "F", "--annotate", own).returncode == 0
+
+
+def test_a_picture_that_cannot_be_written_does_not_cost_the_reading(phantom_png: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    done = carpal("read", phantom_png, "--sex", "F", "--annotate", tmp_path / "file" / "x.png", "--json")
+    (row,) = json.loads(done.stdout)
+    assert row["bone_age_months"] > 0
+    assert "no picture was written" in row["notes"][-1]
+
+
+def test_prepared_files_never_take_each_others_names(phantom_png: Path, tmp_path: Path) -> None:
+    hands, out = tmp_path / "hands", tmp_path / "out"
+    hands.mkdir()
+    names = ("a.b.png", "a-b.png", "x.png")
+    for name in names:
+        (hands / name).write_bytes(phantom_png.read_bytes())
+    Image.open(phantom_png).save(hands / "x.bmp")
+    assert carpal("prepare", hands, "--out", out, "--size", "64").returncode == 0
+    assert len(list(out.glob("*.png"))) == 4
+
+
+def test_a_folder_of_somebody_elses_pictures_is_not_taken_for_prepared(phantom_png: Path, tmp_path: Path) -> None:
+    hands, out = tmp_path / "hands", tmp_path / "out"
+    for folder in (hands, out):
+        folder.mkdir()
+        (folder / "hand.png").write_bytes(phantom_png.read_bytes())
+    done = carpal("prepare", hands, "--out", out)
+    assert done.returncode == 2
+    assert "did not make" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "command", [["prepare", "HANDS", "--out", "FILE"], ["phantom", "DIR.png", "--age-months", "9", "--sex", "F"]]
+)
+def test_places_that_cannot_be_written_are_said_in_a_line(
+    command: list[str], phantom_png: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "HANDS").mkdir()
+    (tmp_path / "HANDS" / "hand.png").write_bytes(phantom_png.read_bytes())
+    (tmp_path / "FILE").write_text("in the way")
+    (tmp_path / "DIR.png").mkdir()
+    done = carpal(*command, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert done.stderr.startswith("carpal: ")

@@ -122,3 +122,14 @@ def test_hand_costs_little_cpu() -> None:
         prepare(radiograph, recipe)
         costs.append(time.process_time() - started)
     assert min(costs) < 0.05
+
+
+def test_a_long_strip_is_prepared_like_anything_else() -> None:
+    strip = np.linspace(0, 1, 40 * 20_000).reshape(40, 20_000)
+    assert prepare(radiograph_of(strip), HandCrop(size=256)).pixels.shape == (256, 256)
+
+
+@pytest.mark.parametrize("size", [-5, "large", None])
+def test_a_stored_recipe_of_impossible_size_is_refused(size) -> None:
+    with pytest.raises(InvalidArgument):
+        recipe_from_dict({**recipe_to_dict(HandCrop()), "size": size})

@@ -10,7 +10,7 @@ import pytest
 from carpal import Radiograph, Reader
 from carpal.distribution import class_masses
 from carpal.errors import InvalidArgument, MissingSex, ModelError, UnreadableRadiograph
-from carpal.modelfile import shipped_models
+from carpal.modelfile import facts_from_json, shipped_models
 from carpal.phantom import draw_phantom
 from carpal.radiograph import read_radiograph
 from carpal.reader import check_sex, years_and_months
@@ -161,3 +161,27 @@ def test_older_hands_are_read_as_older(reader: Reader, shared: Path) -> None:
     ]
     assert len(seen) == 20
     assert np.corrcoef(ages, seen)[0, 1] > 0.9
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_grey_values_that_are_no_numbers_are_refused(value: float) -> None:
+    with pytest.raises(InvalidArgument, match="finite"):
+        Radiograph(np.full((300, 200), value, np.float32), "0" * 64)
+
+
+def test_the_callers_array_stays_writable() -> None:
+    mine = np.zeros((64, 64), np.float32)
+    radiograph = Radiograph(mine, "0" * 64)
+    mine[0, 0] = 1.0
+    with pytest.raises(ValueError, match="read-only"):
+        radiograph.pixels[0, 0] = 0.5
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"views": []}, {"views": ["flip"]}, {"interval_scale": -1}, {"interval_scale": float("nan")}, {"format": 99}],
+)
+def test_a_model_file_that_contradicts_itself_is_refused(change: dict) -> None:
+    facts = json.loads(Reader().facts.to_json())
+    with pytest.raises(ModelError):
+        facts_from_json(json.dumps({**facts, **change}), Path("model.onnx"))

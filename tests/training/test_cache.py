@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from carpal.prepare import HandCrop, prepare
+from carpal.prepare import HandCrop, Plain, prepare
 from carpal.training.cache import prepared_cache
 from carpal.training.datasets import load_radiograph, read_dataset
 
@@ -51,3 +51,28 @@ def test_a_radiograph_that_cannot_be_read_is_listed_and_the_rest_used(phantom_se
     assert len(cache) == 31
     assert [p.kind for p in cache.problems] == ["unreadable"]
     assert samples[3].id not in [s.id for s in cache.samples]
+
+
+def test_a_changed_file_is_prepared_anew(phantom_set: Path, tmp_path: Path) -> None:
+    from PIL import Image
+
+    from carpal.training.datasets import Dataset, Sample
+
+    path = tmp_path / "1.bmp"
+    Image.fromarray(np.full((64, 64), 200, np.uint8)).save(path)
+    dataset = Dataset(tmp_path, (Sample("1", path, 100.0, "F"),))
+    before = prepared_cache(dataset, Plain(size=32, low_percentile=0), tmp_path / "cache").image(0).copy()
+    ramp = np.tile(np.arange(64, dtype=np.uint8), (64, 1))
+    Image.fromarray(ramp).save(path)  # the same size in bytes
+    after = prepared_cache(dataset, Plain(size=32, low_percentile=0), tmp_path / "cache").image(0)
+    assert not np.array_equal(before, after)
+
+
+def test_a_damaged_cache_is_made_again(phantom_set: Path, tmp_path: Path) -> None:
+    dataset = read_dataset(phantom_set)
+    whole = np.asarray(prepared_cache(dataset, HandCrop(size=48), tmp_path, workers=1).array).copy()
+    (array,) = tmp_path.glob("*.npy")
+    array.write_bytes(array.read_bytes()[:4000])
+    np.testing.assert_array_equal(
+        np.asarray(prepared_cache(dataset, HandCrop(size=48), tmp_path, workers=1).array), whole
+    )

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="training needs the train extra")
 
 from carpal.distribution import expected_months
-from carpal.errors import ModelError
+from carpal.errors import CarpalError, InvalidArgument, ModelError
 from carpal.reader import Reader
 from carpal.training import export as export_module
 from carpal.training.export import export_onnx
@@ -63,3 +64,17 @@ def test_the_file_names_no_path(exported: Path, tiny_run: Path) -> None:
     content = exported.read_bytes()
     assert str(tiny_run.parent).encode() not in content
     assert b"site-packages" not in content
+
+
+def test_a_network_that_answers_with_nonsense_is_not_written(tiny_run: Path, tmp_path: Path) -> None:
+    side = validation_side(tiny_run, tiny_run.parent / "cache")
+    broken = tmp_path / "run"
+    shutil.copytree(tiny_run, broken)
+    content = torch.load(broken / "best.pt", weights_only=True)
+    content["weights"]["head.raw.bias"][:] = float("nan")
+    torch.save(content, broken / "best.pt")
+    with pytest.raises(CarpalError):
+        export_onnx(broken, tmp_path / "m.onnx", name="broken", validation=side)
+    assert not (tmp_path / "m.onnx").exists()
+    with pytest.raises(InvalidArgument, match=r"something\.onnx"):
+        export_onnx(tiny_run, tiny_run / "best.pt", name="tiny", validation=side)

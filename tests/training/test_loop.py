@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,7 +17,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training needs the train extra")
 
-from carpal.errors import InvalidArgument, TrainingError
+from carpal.errors import CarpalError, DatasetError, InvalidArgument, TrainingError
 from carpal.training.augment import Augmentation
 from carpal.training.batches import draw_epoch
 from carpal.training.config import TrainConfig, config_from_dict, read_config
@@ -174,3 +175,49 @@ def test_killed_at_a_random_moment_it_goes_on_and_loses_at_most_one_epoch(phanto
     assert [int(float(r["epoch"])) for r in rows] == list(range(1, epochs + 1))
     assert rows[: len(kept)] == kept  # what was finished before the kill was not done again
     assert not list(run.glob(".*.part")) or len(list(run.glob(".*.part"))) <= 2
+
+
+def test_a_split_of_another_data_set_is_refused(phantom_set: Path, tmp_path: Path) -> None:
+    split = tmp_path / "split.json"
+    split.write_text(json.dumps({"test": ["77"], "validation": ["1001"], "seed": 0}))
+    with pytest.raises(DatasetError, match="another data set"):
+        prepare_sides(tiny_config(phantom_set, split=str(split)), tmp_path / "cache")
+
+
+def test_an_empty_side_is_refused_before_training(phantom_set: Path, tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="validate"):
+        prepare_sides(tiny_config(phantom_set, validation=0), tmp_path / "cache")
+
+
+def test_what_cannot_begin_leaves_no_run_behind(phantom_set: Path, tmp_path: Path) -> None:
+    sides = prepare_sides(tiny_config(phantom_set), tmp_path / "cache")
+    for changes in ({"init": str(tmp_path / "no.safetensors")}, {"device": "cuda:9"}):
+        with pytest.raises(CarpalError):
+            train(tiny_config(phantom_set, **changes), sides, tmp_path / "run")
+    assert len(train(tiny_config(phantom_set, epochs=1), sides, tmp_path / "run")) == 1
+
+
+def test_a_size_the_network_cannot_take_is_refused_at_once(phantom_set: Path, tmp_path: Path) -> None:
+    sides = prepare_sides(tiny_config(phantom_set), tmp_path / "cache")
+    config = tiny_config(phantom_set, network=NetworkConfig(backbone="inception_v3"))
+    with pytest.raises(InvalidArgument, match="64 px"):
+        train(config, sides, tmp_path / "run")
+
+
+def test_a_damaged_checkpoint_is_said_in_a_sentence(tiny_run: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(tiny_run, run)
+    (run / "last.pt").write_bytes(b"half a checkpoint")
+    config = read_config(run)
+    with pytest.raises(TrainingError, match=r"last\.pt"):
+        train(config, prepare_sides(config, tmp_path / "cache"), run)
+
+
+def test_two_processes_never_train_in_one_folder(tmp_path: Path) -> None:
+    pytest.importorskip("fcntl", reason="there are no advisory locks on Windows")
+    with (
+        RunFolder(tmp_path).locked(),
+        pytest.raises(TrainingError, match="another process"),
+        RunFolder(tmp_path).locked(),
+    ):
+        pass

@@ -10,7 +10,7 @@ from carpal.errors import InvalidArgument, WeightsUnavailable
 from carpal.training.backbones import BACKBONES, backbone, build_backbone, find_backbone, initialise
 from carpal.training.network import BoneAgeNetwork, ClassesHead, NetworkConfig
 
-NAMED = ("custom", "efficientnet_b0", "inception_v3", "resnet50", "efficientnet_lite0")
+NAMED = ("custom", "efficientnet_b0", "inception_v3", "resnet50", "efficientnet_lite0", "mobilenetv3_small_050")
 
 
 @pytest.mark.parametrize("name", NAMED)

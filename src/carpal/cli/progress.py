@@ -28,10 +28,16 @@ def progress_bar(what: str) -> Iterator[Callable[[int, int], None]]:
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task(what, total=None, visible=False)
+    bar = Progress(*columns, console=Console(stderr=True))
+    task = bar.add_task(what, total=None)
 
-        def tell(done: int, total: int) -> None:
-            bar.update(task, completed=done, total=total, visible=total > 2)
+    def tell(done: int, total: int) -> None:
+        if total > 2 and not bar.live.is_started:
+            bar.start()
+        bar.update(task, completed=done, total=total)
 
+    try:
         yield tell
+    finally:
+        if bar.live.is_started:
+            bar.stop()
