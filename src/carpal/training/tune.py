@@ -125,6 +125,7 @@ def _write_table(study: Any, path: Path) -> None:
 def _draw_trials(study: Any, path: Path) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+    from matplotlib.ticker import NullFormatter
 
     finished = [t for t in study.trials if t.value is not None]
     names = sorted({name for trial in finished for name in trial.params})
@@ -137,6 +138,7 @@ def _draw_trials(study: Any, path: Path) -> None:
         axes.set_xlabel(name.replace("_", " "))
         if name == "learning_rate":
             axes.set_xscale("log")
+            axes.xaxis.set_minor_formatter(NullFormatter())  # the labels would run into one another
     figure.axes[0].set_ylabel("validation MAE (months)")
     with replacing(path) as part:
         figure.savefig(part, format="png", dpi=110)
