@@ -5,7 +5,6 @@ usage: python benchmarks/cost.py      on an otherwise quiet machine; under a min
 
 from __future__ import annotations
 
-import resource
 import statistics
 import subprocess
 import sys
@@ -33,6 +32,17 @@ def cpu_ms(work: Callable[[], object], repeats: int = 30) -> str:
     return f"{statistics.median(costs):6.1f} ms (least {min(costs):.1f})"
 
 
+def cold_start(arguments: list[str]) -> str:
+    """CPU seconds and peak memory of a new process, started from a small one that has nothing loaded."""
+    script = (
+        "import resource, subprocess, sys\n"
+        f"subprocess.run([sys.executable, '-m', 'carpal', *{arguments!r}], check=True, stdout=subprocess.DEVNULL)\n"
+        "use = resource.getrusage(resource.RUSAGE_CHILDREN)\n"
+        "print(f'{use.ru_utime + use.ru_stime:6.2f} s CPU, {use.ru_maxrss / 1024:.0f} MB at most')"
+    )
+    return subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.strip()
+
+
 def main() -> None:
     cv2.setNumThreads(1)
     radiograph = draw_phantom(130, "M", seed=1, shape=(2000, 1500))
@@ -45,12 +55,7 @@ def main() -> None:
         print(f"decode a PNG of 2000 x 1500           {cpu_ms(lambda: read_radiograph(path))}")
         print(f"Reader.read of it, all in             {cpu_ms(lambda: reader.read(path, 'M'))}")
         for arguments in (["--help"], ["read", str(path), "--sex", "M"]):
-            before = resource.getrusage(resource.RUSAGE_CHILDREN)
-            subprocess.run([sys.executable, "-m", "carpal", *arguments], check=True, stdout=subprocess.DEVNULL)
-            after = resource.getrusage(resource.RUSAGE_CHILDREN)
-            seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-            megabytes = after.ru_maxrss / 1024
-            print(f"cold carpal {arguments[0]:8}                  {seconds:6.2f} s CPU, {megabytes:.0f} MB at most")
+            print(f"cold carpal {arguments[0]:8}                  {cold_start(arguments)}")
 
 
 if __name__ == "__main__":

@@ -19,4 +19,4 @@ for network in custom efficientnet_lite0 efficientnet_b0 resnet50 inception_v3; 
   train "$network" "$network" random
 done
 carpal compare results/comparison/*/ --out results/comparison
-cat results/comparison/comparison.md recipes/notebook_figures.md > results/comparison.md
+sed 's#(forest.png)#(comparison/forest.png)#' results/comparison/comparison.md | cat - recipes/notebook_figures.md > results/comparison.md
