@@ -20,9 +20,11 @@ def write_annotated(radiograph: Radiograph, reading: Reading, out: Path) -> None
     """A PNG: the radiograph, the bone age, its interval and distribution, and what the reader must know."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     pixels = radiograph.pixels
-    figure = Figure(figsize=(10, 6.4), facecolor="#11151a", layout="constrained")
+    layout = ConstrainedLayoutEngine(w_pad=0.15, h_pad=0.15)
+    figure = Figure(figsize=(10, 6.4), facecolor="#11151a", layout=layout)
     FigureCanvasAgg(figure)
     picture, chart = figure.subplots(1, 2, width_ratios=(1.15, 1))
     low, high = np.percentile(pixels[::4, ::4], (0.5, 99.7))
@@ -56,7 +58,7 @@ def _draw_distribution(chart, reading: Reading) -> None:  # type: ignore[no-unty
     chart.set_ylim(bottom=0)
     chart.set_yticks([])
     chart.tick_params(colors=quiet)
-    chart.set_xlabel("bone age (months)", color=quiet)
+    chart.set_xlabel("bone age (months)\nprobability, mean (line), 90 % interval (shaded)", color=quiet)
     for side in chart.spines.values():
         side.set_visible(False)
     heading = f"{reading.bone_age_months:.1f} months   ({years_and_months(reading.bone_age_months)})"

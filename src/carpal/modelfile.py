@@ -82,5 +82,7 @@ def find_model(name: str | Path) -> Path:
     path = Path(name)
     if path.is_file():
         return path
+    if (path / "config.json").is_file():
+        raise ModelError(f"{name}: a run folder; make a model file of it first with carpal export")
     known = ", ".join(shipped) or "none"
     raise ModelError(f"{name}: neither a model file nor a shipped model ({known})")

@@ -168,7 +168,7 @@ def _choose_sex(given: Sex | None, header: Sex | None, prefer_header: bool) -> t
         return header, "header"
     if given is not None:
         return given, "given"
-    raise MissingSex("the child's sex is needed and the file does not say it: give F or M")
+    raise MissingSex("the child's sex is needed and the file does not say it: give F or M (--sex F)")
 
 
 def _notes(prepared: Prepared, given: Sex | None, header: Sex | None, chosen: Sex) -> tuple[str, ...]:

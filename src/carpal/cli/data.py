@@ -7,7 +7,7 @@ from typing import Annotated, Any, Optional, cast
 
 import typer
 
-from carpal.cli.options import Cache, Groups, need_torch
+from carpal.cli.options import Cache, Groups, need_torch, print_problems
 from carpal.cli.progress import progress_bar
 
 
@@ -47,7 +47,7 @@ def prepare(
     for name, reason in report.failed.items():
         print(f"{name}: {reason}")
     if gallery:
-        print(f"{write_gallery(folder, chosen, gallery)} radiographs before and after in {gallery}")
+        print(f"{write_gallery(folder, chosen, gallery)} of the radiographs, before and after, in {gallery}")
     if report.failed:
         raise typer.Exit(1)
 
@@ -67,7 +67,8 @@ def explore(
     dataset = read_dataset(data, groups=group or (), check_content=check_content)
     with progress_bar("looking") as tell:
         page = make_page(dataset, out, progress=tell)
-    print(f"{len(dataset)} radiographs under {len(dataset.ids)} ids, {len(dataset.problems)} problems: {page}")
+    print(f"{len(dataset)} radiographs under {len(dataset.ids)} ids, problems: {len(dataset.problems)}; page {page}")
+    print_problems(dataset.problems)
 
 
 def features(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
 
@@ -41,6 +42,8 @@ def evaluate(
     else:
         if data is None:
             raise InvalidArgument("say which data set to read with --data")
+        if side == "all" and (Path(model) / "config.json").is_file():
+            print("mind: side all may hold radiographs that this run was trained on", file=sys.stderr)
         with progress_bar("preparing") as tell:
             assessed = _assess(model, _side(data, split, side, group), cache, tell)
         predictions, facts = assessed.predictions, assessed.facts

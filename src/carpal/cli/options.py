@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-__all__ = ["Cache", "Groups", "Split", "need_torch"]
+if TYPE_CHECKING:
+    from carpal.training.datasets import Problem
+
+__all__ = ["Cache", "Groups", "Split", "need_torch", "print_problems"]
 
 Groups = Annotated[
     Optional[list[str]], typer.Option("--group", help="Only this folder of the data set (highres, lowres); repeatable.")
 ]
 Cache = Annotated[Path, typer.Option(help="Folder for prepared radiographs; may be shared by runs.")]
 Split = Annotated[Optional[Path], typer.Option(metavar="FILE.json", help="Which ids are held back.")]
+
+
+def print_problems(problems: Sequence[Problem], most: int = 5) -> None:
+    """The first few things that are wrong with a data set, on standard error."""
+    for problem in problems[:most]:
+        print(f"  {problem.kind}: {problem.where}: {problem.message}", file=sys.stderr)
+    if len(problems) > most:
+        print(f"  ... and {len(problems) - most} more (carpal explore lists them)", file=sys.stderr)
 
 
 def need_torch() -> None:

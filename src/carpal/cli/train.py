@@ -9,7 +9,7 @@ from typing import Annotated, Any, Optional, cast
 
 import typer
 
-from carpal.cli.options import Cache, Groups, Split, need_torch
+from carpal.cli.options import Cache, Groups, Split, need_torch, print_problems
 from carpal.cli.progress import progress_bar
 
 
@@ -77,6 +77,7 @@ def train(
     )
     with progress_bar("preparing") as tell:
         sides = prepare_sides(config, cache, tell, run=out)
+    print_problems([*sides.dataset.problems, *sides.train.problems])
     print(f"{len(sides.train)} radiographs train, {len(sides.validation)} validate", file=sys.stderr)
     with progress_bar("training") as tell:
         history = run_training(config, sides, out, after_step=_step_bar(tell, epochs), after_epoch=_print_epoch)
