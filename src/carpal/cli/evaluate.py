@@ -45,7 +45,7 @@ def evaluate(
         if side == "all" and (Path(model) / "config.json").is_file():
             print("mind: side all may hold radiographs that this run was trained on", file=sys.stderr)
         with progress_bar("preparing") as tell:
-            assessed = _assess(model, _side(data, split, side, group), cache, tell)
+            assessed = _assess(model, _side(data, _split_of(model, split), side, group), cache, tell)
         predictions, facts = assessed.predictions, assessed.facts
         for line in assessed.unreadable:
             print(f"left out: {line}")
@@ -103,7 +103,7 @@ def _candidate(
         return Candidate(name, read_predictions(folder / "predictions.csv"), facts)
     if data is None:
         raise InvalidArgument(f"{model} has not been evaluated yet: say on which data set with --data")
-    assessed = _assess(model, _side(data, split, side, group), cache, lambda done, total: None)
+    assessed = _assess(model, _side(data, _split_of(model, split), side, group), cache, lambda done, total: None)
     return Candidate(name, assessed.predictions, assessed.facts)
 
 
@@ -112,6 +112,12 @@ def _side(data: Path, split: Path | None, side: str, group: list[str] | None) ->
     from carpal.training.validation import choose_side
 
     return choose_side(read_dataset(data, groups=group or ()), split, side)
+
+
+def _split_of(model: str, split: Path | None) -> Path | None:
+    """The split that is given, else the one a run folder was trained by."""
+    own = Path(model) / "split.json"
+    return own if split is None and own.is_file() else split
 
 
 def _assess(model: str, dataset: Dataset, cache: Path, progress) -> Assessed:  # type: ignore[no-untyped-def]
