@@ -140,6 +140,7 @@ def _plain(values: dict[str, Any]) -> dict[str, Any]:
 def _draw_curves(history: list[dict[str, float]], path: Path) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
 
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     FigureCanvasAgg(figure)
@@ -149,10 +150,15 @@ def _draw_curves(history: list[dict[str, float]], path: Path) -> None:
     loss.set(xlabel="epoch", title="training loss")
     for name in sorted(k for k in history[0] if k.startswith("validation_mae")):
         error.plot(
-            epochs, [row[name] for row in history], marker=".", label=name.replace("validation_mae", "all").strip("_")
+            epochs,
+            [row[name] for row in history],
+            marker=".",
+            label=name.removeprefix("validation_mae").strip("_") or "all",
         )
     error.set(xlabel="epoch", title="validation MAE (months)")
     error.legend(frameon=False)
+    for axes in (loss, error):
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     with replacing(path) as part:
         figure.savefig(part, format="png", dpi=110)
 
