@@ -47,6 +47,7 @@ def test_a_run_folder_holds_all_that_happened(tiny_run: Path) -> None:
     environment = json.loads((tiny_run / "environment.json").read_text())
     assert environment["train_images"] == 24
     assert environment["validation_images"] == 8
+    assert environment["initial_weights"] == "random weights"
     assert list(tiny_run.glob("tensorboard/events*"))
     assert read_config(tiny_run).size == 64
 
@@ -174,7 +175,7 @@ def test_killed_at_a_random_moment_it_goes_on_and_loses_at_most_one_epoch(phanto
     rows = metrics(run)
     assert [int(float(r["epoch"])) for r in rows] == list(range(1, epochs + 1))
     assert rows[: len(kept)] == kept  # what was finished before the kill was not done again
-    assert not list(run.glob(".*.part")) or len(list(run.glob(".*.part"))) <= 2
+    assert len(list(run.glob(".*.part"))) <= 2  # a kill leaves at most the file it cut short
 
 
 def test_a_split_of_another_data_set_is_refused(phantom_set: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -81,6 +82,8 @@ def train(
     print(f"{len(sides.train)} radiographs train, {len(sides.validation)} validate", file=sys.stderr)
     with progress_bar("training") as tell:
         history = run_training(config, sides, out, after_step=_step_bar(tell, epochs), after_epoch=_print_epoch)
+    environment = json.loads((out / "environment.json").read_text(encoding="utf-8"))
+    print(f"began from {environment['initial_weights']}", file=sys.stderr)
     best = min(history, key=lambda row: row["validation_mae"])
     print(f"best epoch {best['epoch']}: validation MAE {best['validation_mae']:.2f} months; run folder {out}")
 

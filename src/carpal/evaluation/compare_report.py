@@ -28,8 +28,8 @@ _COLUMNS = ("Model", "n", "MAE (months)", "MAE minus reference", "RMSE (months)"
             "Within 12 months", "Five-class accuracy")  # fmt: skip
 _FACT_NAMES = {
     "parameters": "Parameters",
-    "cpu_ms": "CPU (ms)",
-    "file_mb": "File (MB)",
+    "cpu_ms": "CPU per radiograph (ms)",
+    "file_mb": "Weights (MB)",
     "epochs": "Epochs",
     "init": "Start weights",
 }

@@ -6,7 +6,7 @@ import json
 import os
 import tempfile
 import warnings
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,6 @@ from carpal import __version__
 from carpal.distribution import expected_months, interval_months
 from carpal.errors import InvalidArgument, ModelError
 from carpal.modelfile import METADATA_KEY, ModelFacts
-from carpal.prepare import recipe_named
 from carpal.radiograph import SEXES
 from carpal.reader import Reader
 from carpal.training.cache import PreparedCache
@@ -27,6 +26,7 @@ from carpal.training.config import TrainConfig, config_from_dict
 from carpal.training.loop import predict
 from carpal.training.network import BoneAgeNetwork
 from carpal.training.run import load_checkpoint
+from carpal.training.validation import run_recipe
 
 __all__ = ["Exported", "export_onnx"]
 
@@ -78,7 +78,7 @@ def export_onnx(
     distributions = predict(network, validation, torch.device("cpu"), views=views)
     facts = ModelFacts(
         name,
-        replace(recipe_named(config.recipe), size=config.size),
+        run_recipe(config),
         views,
         _interval_scale(distributions, np.array([s.age_months for s in validation.samples])),
         _card(config, content["metrics"], Path(run)) | (card or {}),

@@ -26,6 +26,7 @@ from carpal.prepare import Recipe, recipe_named, recipe_to_dict
 from carpal.radiograph import Sex
 from carpal.training.cache import PreparedCache, prepared_cache
 from carpal.training.datasets import Dataset, Problem
+from carpal.training.loop import pick_device
 from carpal.training.network import BoneAgeNetwork, NetworkConfig
 from carpal.training.run import load_checkpoint, load_weights
 
@@ -160,7 +161,7 @@ def _frozen_network(
 def _run(
     network: BoneAgeNetwork, prepared: PreparedCache, batch_size: int, device: str, progress: Callable[[int], None]
 ) -> NDArray[np.float32]:
-    place = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
+    place = pick_device(device)
     network = network.to(place)
     rows = []
     with torch.inference_mode():

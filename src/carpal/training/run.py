@@ -49,7 +49,7 @@ class RunFolder:
                     raise TrainingError(f"{self.path}: another process is training in this folder") from error
             yield
 
-    def open(self, config: TrainConfig, data_digest: str, sizes: dict[str, int]) -> None:
+    def open(self, config: TrainConfig, data_digest: str, facts: dict[str, Any]) -> None:
         """Start the run, or go on with it. Raises TrainingError where the folder holds a different run."""
         self.path.mkdir(parents=True, exist_ok=True)
         wanted = {**config.to_dict(), "data_digest": data_digest}
@@ -72,7 +72,7 @@ class RunFolder:
             "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
             "cuda": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
             "data_digest": data_digest,
-            **sizes,
+            **facts,
         }
         self._write_json("environment.json", environment)
         self._write_json("config.json", config.to_dict())  # last: its presence says that the folder is a run

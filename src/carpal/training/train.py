@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from carpal.errors import DatasetError
-from carpal.prepare import recipe_named
 from carpal.training.cache import PreparedCache, prepared_cache
 from carpal.training.config import TrainConfig
 from carpal.training.datasets import Dataset, read_dataset
 from carpal.training.loop import Trainer
 from carpal.training.run import RunFolder
 from carpal.training.splits import Split, make_split, read_split, write_split
+from carpal.training.validation import run_recipe
 
 __all__ = ["Sides", "prepare_sides", "train"]
 
@@ -48,7 +48,7 @@ def prepare_sides(
     else:
         split = make_split(dataset, test=0, validation=config.validation, seed=config.seed)
     _check_split(split, dataset)
-    prepared = prepared_cache(dataset, recipe_named(config.recipe, config.size), cache, progress=progress)
+    prepared = prepared_cache(dataset, run_recipe(config), cache, progress=progress)
     train_side, validation_side = prepared.only(split.train_ids(dataset.ids)), prepared.only(split.validation)
     for name, part in (("train", train_side), ("validate", validation_side)):
         if not len(part):
@@ -77,10 +77,14 @@ def train(
 ) -> list[dict[str, float]]:
     """Train, or go on training, in the run folder ``out``; returns the history, one dict per epoch."""
     folder = RunFolder(out)
-    sizes = {"train_images": len(sides.train), "validation_images": len(sides.validation)}
     trainer = Trainer(config, sides.train, sides.validation, folder)  # refuses before anything is written
+    facts = {
+        "train_images": len(sides.train),
+        "validation_images": len(sides.validation),
+        "initial_weights": trainer.init_note,
+    }
     with folder.locked():
-        folder.open(config, sides.dataset.digest(), sizes)
+        folder.open(config, sides.dataset.digest(), facts)
         if not (folder.path / "split.json").exists():
             write_split(sides.split, folder.path / "split.json")
         return trainer.train(after_step, after_epoch)
