@@ -49,6 +49,7 @@ app.command("train")(train.train)
 app.command("tune")(train.tune)
 app.command("export")(train.export)
 app.command("evaluate")(evaluate.evaluate)
+app.command("average")(evaluate.average)
 app.command("compare")(evaluate.compare)
 
 

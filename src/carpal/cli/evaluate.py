@@ -1,9 +1,10 @@
-"""``carpal evaluate``, ``compare``"""
+"""``carpal evaluate``, ``average``, ``compare``"""
 
 from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
 
@@ -13,7 +14,8 @@ from carpal.cli.options import Cache, Groups, Split
 from carpal.cli.progress import progress_bar
 
 if TYPE_CHECKING:
-    from carpal.evaluation import Candidate
+    from carpal.evaluation import Candidate, Evaluation, Predictions
+    from carpal.evaluation.distributions import Distributions
     from carpal.training.assess import Assessed
     from carpal.training.datasets import Dataset
 
@@ -21,40 +23,135 @@ Side = Annotated[str, typer.Option(help="Which side of the split: test, validati
 
 
 def evaluate(
-    model: Annotated[str, typer.Argument(metavar="RUN|MODEL|PREDICTIONS.csv", help="What is to be judged.")],
-    out: Annotated[Path, typer.Option(help="Folder for the page, the figures, the metrics and the predictions.")],
+    models: Annotated[
+        Optional[list[str]],
+        typer.Argument(metavar="[RUN|MODEL|PREDICTIONS.csv]...", help="What is to be judged; several are pooled."),
+    ] = None,
+    predictions: Annotated[
+        Optional[list[Path]], typer.Option(metavar="FILE.csv", help="A table of predictions; repeatable.")
+    ] = None,
+    out: Annotated[
+        Optional[Path], typer.Option(help="Folder for the page, the figures, the metrics and the predictions.")
+    ] = None,
     data: Annotated[Optional[Path], typer.Option(help="The data set to read; not with PREDICTIONS.csv.")] = None,
     split: Split = None,
     side: Side = "test",
     group: Groups = None,
+    mirror: Annotated[bool, typer.Option("--mirror", help="Average a run's answer with that to the mirrored hand.")] = (
+        False
+    ),
     cache: Cache = Path("cache"),
 ) -> None:
-    """Measure how well a run, a model file or a table of predictions does, with intervals, figures and a page."""
-    from carpal.errors import InvalidArgument
-    from carpal.evaluation import read_predictions, write_evaluation
-    from carpal.files import replacing
+    """Measure how well a run, a model file or a table of predictions does, with intervals, figures and a page.
 
-    if Path(model).suffix.lower() == ".csv":
+    Several runs, each on the radiographs that it held back, make one out-of-fold evaluation.
+    """
+    from carpal.errors import InvalidArgument
+    from carpal.evaluation.metrics import evaluate as measure_all
+
+    named = [*(models or []), *map(str, predictions or [])]
+    if not named:
+        raise InvalidArgument("say what is to be judged: a run, a model, or --predictions FILE.csv")
+    tables = [name for name in named if Path(name).suffix.lower() == ".csv"]
+    if tables:
         if data is not None:
             raise InvalidArgument("a table of predictions brings its own references: leave --data out")
-        predictions = read_predictions(model)
-        facts: dict[str, str | float] = {"predictions": Path(model).name}
-    else:
-        if data is None:
-            raise InvalidArgument("say which data set to read with --data")
+        if len(tables) < len(named):
+            raise InvalidArgument("tables of predictions cannot be pooled with runs or models")
+        for result, name in _judge_tables(tables, out):
+            print(f"{name}: {result}" if len(tables) > 1 else result)
+        return
+    if data is None:
+        raise InvalidArgument("say which data set to read with --data")
+    assessed = _assess_all(named, data, split, side, group, ("", "mirror") if mirror else ("",), cache)
+    title = f"Evaluation of {', '.join(Path(name).name for name in named)}"
+    if out is None:
+        print(_mae_line(measure_all(assessed.predictions)))
+        return
+    for line in assessed.unreadable:
+        print(f"left out: {line}")
+    print(_write_folder(assessed.distributions, assessed.predictions, assessed.facts, out, title))
+
+
+def _judge_tables(tables: list[str], out: Path | None) -> Iterator[tuple[str, str]]:
+    """(line, table) of each: measured, and written to ``out`` where there is one table."""
+    from carpal.errors import InvalidArgument
+    from carpal.evaluation import read_predictions, write_evaluation
+    from carpal.evaluation.metrics import evaluate as measure_all
+
+    if out is not None and len(tables) > 1:
+        raise InvalidArgument("--out takes one table of predictions")
+    for table in tables:
+        found = read_predictions(table)
+        if out is None:
+            yield _mae_line(measure_all(found)), table
+        else:
+            facts = {"predictions": Path(table).name}
+            title = f"Evaluation of {Path(table).name}"
+            yield (
+                f"{_mae_line(write_evaluation(found, out, title=title, facts=facts))}; page {out / 'index.html'}",
+                table,
+            )
+
+
+def _mae_line(result: Evaluation) -> str:
+    mae, right = result.overall.mae_months, result.overall.class_accuracy
+    text = f"n {result.n}: MAE {mae.value:.2f} months [{mae.low:.2f}, {mae.high:.2f}]"
+    return f"{text}, five-class accuracy {right.value:.3f}"
+
+
+def _assess_all(
+    models: list[str],
+    data: Path,
+    split: Path | None,
+    side: str,
+    group: list[str] | None,
+    views: tuple[str, ...],
+    cache: Path,
+) -> Assessed:
+    from carpal.training.assess import assess, pool_assessed
+
+    parts = []
+    for model in models:
         if side == "all" and (Path(model) / "config.json").is_file():
             print("mind: side all may hold radiographs that this run was trained on", file=sys.stderr)
+        dataset = _side(data, _split_of(model, split), side, group)
         with progress_bar("preparing") as tell:
-            assessed = _assess(model, _side(data, _split_of(model, split), side, group), cache, tell)
-        predictions, facts = assessed.predictions, assessed.facts
-        for line in assessed.unreadable:
-            print(f"left out: {line}")
+            parts.append(assess(model, dataset, cache, views=views, progress=tell))
+    return pool_assessed(parts) if len(parts) > 1 else parts[0]
+
+
+def _write_folder(
+    distributions: Distributions, predictions: Predictions, facts: dict[str, str | float], out: Path, title: str
+) -> str:
+    """Write the folder of an evaluation; the line to print."""
+    from carpal.evaluation import write_evaluation
+    from carpal.evaluation.distributions import write_distributions
+    from carpal.files import replacing
+
     shown = {name: f"{value:.4g}" if isinstance(value, float) else str(value) for name, value in facts.items()}
-    result = write_evaluation(predictions, out, title=f"Evaluation of {Path(model).name}", facts=shown)
+    result = write_evaluation(predictions, out, title=title, facts=shown)
+    write_distributions(distributions, out / "distributions.npz")
     with replacing(out / "facts.json") as part:
         part.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
-    mae = result.overall.mae_months
-    print(f"n {result.n}: MAE {mae.value:.2f} months [{mae.low:.2f}, {mae.high:.2f}]; page {out / 'index.html'}")
+    return f"{_mae_line(result)}; page {out / 'index.html'}"
+
+
+def average(
+    evaluations: Annotated[list[Path], typer.Argument(metavar="EVALUATION...", help="Folders of carpal evaluate.")],
+    out: Annotated[Path, typer.Option(help="Folder for the averaged evaluation.")],
+) -> None:
+    """Average what several models said about the same radiographs: the evaluation of an ensemble."""
+    from carpal.errors import InvalidArgument
+    from carpal.evaluation.distributions import average as average_all
+    from carpal.evaluation.distributions import read_distributions
+
+    if len(evaluations) < 2:
+        raise InvalidArgument("an average needs at least two evaluations")
+    parts = [read_distributions(folder / "distributions.npz") for folder in evaluations]
+    facts: dict[str, str | float] = {"model": " + ".join(folder.name for folder in evaluations)}
+    found = average_all(parts)
+    print(_write_folder(found, found.predictions(), facts, out, f"Average of {facts['model']}"))
 
 
 def compare(
@@ -103,7 +200,7 @@ def _candidate(
         return Candidate(name, read_predictions(folder / "predictions.csv"), facts)
     if data is None:
         raise InvalidArgument(f"{model} has not been evaluated yet: say on which data set with --data")
-    assessed = _assess(model, _side(data, _split_of(model, split), side, group), cache, lambda done, total: None)
+    assessed = _assess_all([model], data, split, side, group, ("",), cache)
     return Candidate(name, assessed.predictions, assessed.facts)
 
 
@@ -118,9 +215,3 @@ def _split_of(model: str, split: Path | None) -> Path | None:
     """The split that is given, else the one a run folder was trained by."""
     own = Path(model) / "split.json"
     return own if split is None and own.is_file() else split
-
-
-def _assess(model: str, dataset: Dataset, cache: Path, progress) -> Assessed:  # type: ignore[no-untyped-def]
-    from carpal.training.assess import assess
-
-    return assess(model, dataset, cache, progress=progress)

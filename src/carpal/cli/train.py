@@ -36,6 +36,8 @@ def train(
     layer_decay: Annotated[float, typer.Option(help="Learning rate from one layer to the one below.")] = 0.95,
     head_epochs: Annotated[int, typer.Option(help="First train the head alone for so many epochs.")] = 0,
     patience: Annotated[int, typer.Option(help="Stop after so many epochs without gain; 0 never.")] = 0,
+    keep: Annotated[str, typer.Option(help="Which epoch's weights to keep: best (on validation) or last.")] = "best",
+    ema_decay: Annotated[float, typer.Option(help="Memory of the weight average, per step.")] = 0.998,
     augment: Annotated[float, typer.Option(help="Strength of augmentation; 0 none, 1 usual.")] = 1.0,
     rare_ages: Annotated[float, typer.Option(help="0 draws ages as they come, 1 evenly.")] = 0.0,
     precision: Annotated[str, typer.Option(help="auto, float32 or bfloat16.")] = "auto",
@@ -69,6 +71,8 @@ def train(
         layer_decay=layer_decay,
         head_epochs=head_epochs,
         patience=patience,
+        keep=cast(Any, keep),
+        ema_decay=ema_decay,
         rare_ages=rare_ages,
         augmentation=Augmentation(strength=augment),
         precision=cast(Any, precision),
@@ -84,8 +88,8 @@ def train(
         history = run_training(config, sides, out, after_step=_step_bar(tell, epochs), after_epoch=_print_epoch)
     environment = json.loads((out / "environment.json").read_text(encoding="utf-8"))
     print(f"began from {environment['initial_weights']}", file=sys.stderr)
-    best = min(history, key=lambda row: row["validation_mae"])
-    print(f"best epoch {best['epoch']}: validation MAE {best['validation_mae']:.2f} months; run folder {out}")
+    kept = history[-1] if config.keep == "last" else min(history, key=lambda row: row["validation_mae"])
+    print(f"{keep} epoch {kept['epoch']}: validation MAE {kept['validation_mae']:.2f} months; run folder {out}")
 
 
 def _step_bar(tell: Callable[[int, int], None], epochs: int) -> Callable[[int, int, int, float], None]:

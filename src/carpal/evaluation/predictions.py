@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -151,6 +151,10 @@ class Predictions:
             class_masses=None if self.class_masses is None else self.class_masses[index],
             groups=None if self.groups is None else tuple(self.groups[i] for i in index),
         )
+
+    def with_intervals(self, intervals: NDArray[np.float64]) -> Predictions:
+        """The same with other 90 % intervals, (N, 2) months."""
+        return replace(self, interval_90_months=intervals)
 
     @property
     def intervals(self) -> NDArray[np.float64]:

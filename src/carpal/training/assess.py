@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from carpal.errors import DatasetError
 from carpal.evaluation import Predictions
+from carpal.evaluation.distributions import Distributions, pool
 from carpal.modelfile import find_model
 from carpal.reader import Reader
 from carpal.training.cache import PreparedCache, prepared_cache
@@ -18,16 +19,17 @@ from carpal.training.config import read_config
 from carpal.training.datasets import Dataset
 from carpal.training.validation import run_recipe
 
-__all__ = ["Assessed", "assess"]
+__all__ = ["Assessed", "assess", "pool_assessed"]
 
 _BATCH = 16
 
 
 @dataclass(frozen=True, eq=False)
 class Assessed:
-    """Predictions of one model, and the facts that stand beside them in a table."""
+    """Predictions of one model, the distributions behind them, and the facts that stand beside them in a table."""
 
     predictions: Predictions
+    distributions: Distributions
     facts: dict[str, str | float]
     unreadable: tuple[str, ...]
 
@@ -37,11 +39,15 @@ def assess(
     dataset: Dataset,
     cache: str | Path,
     *,
+    views: Sequence[str] = ("",),
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Assessed:
-    """Read every radiograph of ``dataset`` with a run folder (torch) or a model file (ONNX Runtime)."""
+    """Read every radiograph of ``dataset`` with a run folder (torch) or a model file (ONNX Runtime).
+
+    ``views`` are averaged for a run ("" as it is, "mirror"); a model file brings its own.
+    """
     if (Path(model) / "config.json").is_file():
-        return _assess_run(Path(model), dataset, cache, progress)
+        return _assess_run(Path(model), dataset, cache, views, progress)
     reader = Reader(model)
     prepared = prepared_cache(dataset, reader.facts.recipe, cache, progress=progress)
     _check_any(prepared, dataset)
@@ -61,7 +67,21 @@ def assess(
     return _assessed(prepared, np.concatenate(rows), facts, reader)
 
 
-def _assess_run(run: Path, dataset: Dataset, cache: str | Path, progress: Callable[[int, int], None]) -> Assessed:
+def pool_assessed(parts: Sequence[Assessed]) -> Assessed:
+    """Several models on different radiographs as one, such as the networks of a cross-validation."""
+    intervals = np.concatenate([part.predictions.intervals for part in parts])
+    distributions = pool([part.distributions for part in parts])
+    # A pool has no name of its own; what its models agree on is said of it.
+    agreed = {k: v for k, v in parts[0].facts.items() if all(part.facts.get(k) == v for part in parts)}
+    costs = [float(part.facts["cpu_ms"]) for part in parts]
+    facts = {**agreed, "models": float(len(parts)), "cpu_ms": float(np.median(costs))}
+    unreadable = tuple(line for part in parts for line in part.unreadable)
+    return Assessed(distributions.predictions(intervals), distributions, facts, unreadable)
+
+
+def _assess_run(
+    run: Path, dataset: Dataset, cache: str | Path, views: Sequence[str], progress: Callable[[int, int], None]
+) -> Assessed:
     import torch
 
     from carpal.training.loop import pick_device, predict
@@ -72,7 +92,7 @@ def _assess_run(run: Path, dataset: Dataset, cache: str | Path, progress: Callab
     prepared = prepared_cache(dataset, run_recipe(config), cache, progress=progress)
     _check_any(prepared, dataset)
     device = pick_device()
-    distributions = predict(network.to(device), prepared, device)
+    distributions = predict(network.to(device), prepared, device, views=views)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     image = torch.zeros(1, 1, config.size, config.size)
@@ -102,16 +122,18 @@ def _assessed(
     prepared: PreparedCache, distributions: np.ndarray, facts: dict[str, str | float], reader: Reader | None
 ) -> Assessed:
     samples = prepared.samples
-    predictions = Predictions.from_distributions(
-        [s.id for s in samples],
-        [s.sex for s in samples],
-        [s.age_months for s in samples],
+    found = Distributions(
+        tuple(s.id for s in samples),
+        tuple(s.sex for s in samples),
+        tuple(s.group for s in samples),
+        np.array([s.age_months for s in samples], np.float64),
         distributions,
-        groups=[s.group for s in samples] if any(s.group for s in samples) else None,
     )
-    if reader is not None:  # the widths that carpal read prints, not the raw ones
-        predictions = replace(predictions, interval_90_months=np.array([reader.interval(d) for d in distributions]))
-    return Assessed(predictions, facts, tuple(f"{p.where}: {p.message}" for p in prepared.problems))
+    # Of a model file the intervals that carpal read prints, not the raw ones.
+    intervals = None if reader is None else np.array([reader.interval(d) for d in distributions])
+    return Assessed(
+        found.predictions(intervals), found, facts, tuple(f"{p.where}: {p.message}" for p in prepared.problems)
+    )
 
 
 def _cpu_ms(work: Callable[[], object]) -> float:

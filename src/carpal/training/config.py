@@ -24,6 +24,8 @@ class TrainConfig:
     radiograph of each is drawn against the others. ``split`` is a split file; without one, ``validation`` ids are held
     back. ``samples_per_epoch`` 0 means every radiograph once. ``layer_decay`` multiplies the learning rate from one
     layer of the backbone to the one below. ``rare_ages`` 0 draws all ages as they come, 1 draws them evenly.
+    ``keep`` says which epoch's averaged weights ``best.pt`` holds at the end: the ``best`` on the validation side, or
+    the ``last``, so that a held-back fold is watched without being chosen by.
     """
 
     data: str
@@ -47,6 +49,7 @@ class TrainConfig:
     ema_decay: float = 0.998
     clip_norm: float = 2.0
     patience: int = 0
+    keep: Literal["best", "last"] = "best"
     rare_ages: float = 0.0
     augmentation: Augmentation = field(default_factory=Augmentation)
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
@@ -55,7 +58,7 @@ class TrainConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name, value in (("target", self.network.target), ("precision", self.precision)):
+        for name, value in (("target", self.network.target), ("precision", self.precision), ("keep", self.keep)):
             _check(value in _CHOICES[name], f"{name} {value!r} is none of {', '.join(_CHOICES[name])}")
         _check(self.epochs >= 1, "epochs must be at least 1")
         _check(self.batch_size >= 2, "the batch size must be at least 2")
@@ -64,6 +67,8 @@ class TrainConfig:
         _check(0 < self.layer_decay <= 1, "the layer decay must lie in (0, 1]")
         for name in ("seed", "workers", "samples_per_epoch", "patience", "rare_ages", "validation", "weight_decay"):
             _check(0 <= getattr(self, name) < math.inf, f"{name.replace('_', ' ')} must be 0 or more")
+        _check(0 <= self.ema_decay < 1, "the decay of the weight average must lie in [0, 1)")
+        _check(not (self.patience and self.keep == "last"), "patience looks at validation, keeping the last does not")
         _check(0 <= self.augmentation.strength <= 3, "the strength of augmentation must lie between 0 and 3")
         _check(len(set(self.groups)) == len(self.groups), "a group is named twice")
         _check(all(0 < w < math.inf for w in self.group_weights), "group weights must be above 0")
@@ -82,6 +87,7 @@ def _check(holds: bool, message: str) -> None:
 _CHOICES = {
     "target": ("distribution", "regression", "classes"),
     "precision": ("auto", "float32", "bfloat16"),
+    "keep": ("best", "last"),
 }
 
 

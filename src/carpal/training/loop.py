@@ -128,7 +128,7 @@ class Trainer:
         row["learning_rate"] = self.config.learning_rate * self._rate((epoch + 1) * self.steps - 1)
         best = min((r["validation_mae"] for r in self.history), default=math.inf)
         self.history.append(row)
-        if row["validation_mae"] < best:
+        if self.config.keep == "last" or row["validation_mae"] < best:
             self.folder.save_best(self.averaged.module, self.config, row)
         state = {
             "network": self.network.state_dict(),
