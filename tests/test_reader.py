@@ -179,7 +179,7 @@ def test_the_callers_array_stays_writable() -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"views": []}, {"views": ["flip"]}, {"interval_scale": -1}, {"interval_scale": float("nan")}, {"format": 99}],
+    [{"views": []}, {"views": ["flip"]}, {"calibration": {}}, {"calibration": None}, {"format": 99}],
 )
 def test_a_model_file_that_contradicts_itself_is_refused(change: dict) -> None:
     facts = json.loads(Reader().facts.to_json())

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from carpal.calibration import Calibration, calibration_from_dict, uncalibrated
 from carpal.errors import CarpalError, ModelError
 from carpal.prepare import Recipe, recipe_from_dict, recipe_to_dict
 
@@ -17,20 +17,19 @@ __all__ = ["METADATA_KEY", "ModelFacts", "facts_from_json", "file_digest", "find
 
 METADATA_KEY = "carpal"
 VIEWS = {"", "mirror"}
-_FORMAT = 1
+_FORMAT = 2
 
 
 @dataclass(frozen=True)
 class ModelFacts:
-    """``recipe`` is what the network must be fed, ``views`` are averaged ("" as it is, "mirror"), ``interval_scale``
-    widens the distribution's interval to what the validation radiographs asked for. ``card`` holds data, licence,
-    training, metrics and limits.
+    """``recipe`` is what the network must be fed, ``views`` are averaged ("" as it is, "mirror"), ``calibration`` makes
+    the distribution's intervals hold. ``card`` holds data, licence, training, metrics and limits.
     """
 
     name: str
     recipe: Recipe
     views: tuple[str, ...] = ("",)
-    interval_scale: float = 1.0
+    calibration: Calibration = field(default_factory=uncalibrated)
     card: dict[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> str:
@@ -41,7 +40,7 @@ class ModelFacts:
                 "name": self.name,
                 "recipe": recipe_to_dict(self.recipe),
                 "views": list(self.views),
-                "interval_scale": self.interval_scale,
+                "calibration": self.calibration.to_dict(),
                 "card": self.card,
             }
         )
@@ -53,10 +52,11 @@ def facts_from_json(text: str, file: Path) -> ModelFacts:
         values = json.loads(text)
         if values["format"] != _FORMAT:
             raise ModelError(f"{file.name}: made by another version of carpal (format {values['format']})")
-        views, scale = tuple(values["views"]), float(values["interval_scale"])
-        if not views or not set(views) <= VIEWS or not 0 < scale < math.inf:
-            raise ModelError(f"{file.name}: its views {views} or its interval scale {scale:g} make no sense")
-        return ModelFacts(str(values["name"]), recipe_from_dict(values["recipe"]), views, scale, dict(values["card"]))
+        views, calibration = tuple(values["views"]), calibration_from_dict(values["calibration"])
+        if not views or not set(views) <= VIEWS:
+            raise ModelError(f"{file.name}: its views {views} make no sense")
+        recipe = recipe_from_dict(values["recipe"])
+        return ModelFacts(str(values["name"]), recipe, views, calibration, dict(values["card"]))
     except ModelError:
         raise
     except (ValueError, KeyError, TypeError, CarpalError) as error:

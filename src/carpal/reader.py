@@ -11,7 +11,7 @@ from typing import Any, BinaryIO, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from carpal.distribution import class_masses, expected_months, interval_months
+from carpal.distribution import class_masses, expected_months
 from carpal.errors import InvalidArgument, MissingSex, ModelError
 from carpal.modelfile import METADATA_KEY, ModelFacts, facts_from_json, file_digest, find_model
 from carpal.prepare import Prepared, prepare
@@ -24,7 +24,7 @@ __all__ = ["Reader", "Reading", "check_sex", "years_and_months"]
 class Reading:
     """The bone age of one radiograph.
 
-    ``interval_90_months`` is provisional: the network's own distribution, widened to fit its validation radiographs.
+    ``interval_90_months`` is calibrated by sex and age on radiographs that the network had not seen.
     ``bone_age_class`` is the quantile class (0-4) that holds the largest probability mass. ``sex_origin`` says where
     the sex came from. ``notes`` are sentences that a reader of the result must see.
     """
@@ -116,7 +116,7 @@ class Reader:
         masses = class_masses(distribution)
         return Reading(
             bone_age_months=float(expected_months(distribution)),
-            interval_90_months=self.interval(distribution),
+            interval_90_months=self.interval(distribution, chosen),
             bone_age_class=int(masses.argmax()),
             class_masses=tuple(float(mass) for mass in masses),
             distribution=distribution,
@@ -140,12 +140,9 @@ class Reader:
             raise ModelError(f"model {self.facts.name} answers with something that is no distribution")
         return total / total.sum(axis=1, keepdims=True)
 
-    def interval(self, distribution: NDArray[np.float64]) -> tuple[float, float]:
-        """The 90 % interval in months, widened by the model's own factor and kept within the scale."""
-        age = float(expected_months(distribution))
-        low, high = interval_months(distribution, 0.9)
-        scale = self.facts.interval_scale
-        return max(0.0, age + scale * (float(low) - age)), min(239.0, age + scale * (float(high) - age))
+    def interval(self, distribution: NDArray[np.float64], sex: Sex, coverage: float = 0.9) -> tuple[float, float]:
+        """The calibrated interval in months; ``coverage`` is one of 0.8, 0.9 and 0.95."""
+        return self.facts.calibration.interval(distribution, sex, coverage)
 
 
 def _open_session(path: Path, threads: int) -> Any:

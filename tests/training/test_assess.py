@@ -56,6 +56,25 @@ def test_evaluate_and_compare_write_their_pages(tiny_run: Path, phantom_set: Pat
     assert "--data" in unevaluated.stderr
 
 
+def test_tables_alone_give_every_figure_again(tiny_run: Path, phantom_set: Path, tmp_path: Path) -> None:
+    common = ("--data", phantom_set, "--side", "validation", "--cache", tmp_path / "cache")
+    first = carpal("evaluate", tiny_run, "--out", tmp_path / "plain", *common)
+    assert carpal("evaluate", tiny_run, "--mirror", "--out", tmp_path / "mirrored", *common).returncode == 0
+    both = carpal("average", tmp_path / "plain", tmp_path / "mirrored", "--out", tmp_path / "both")
+    assert both.returncode == 0, both.stderr
+    tables = [tmp_path / name / "predictions.csv" for name in ("plain", "both")]
+    again = carpal("evaluate", "--predictions", tables[0])
+    assert again.stdout.strip() == first.stdout.split(";")[0]
+    two = carpal("evaluate", *tables)
+    assert two.stdout.count("MAE") == 2
+    alone = carpal("average", tmp_path / "plain", "--out", tmp_path / "no")
+    assert alone.returncode == 2
+    assert "two" in alone.stderr
+    few = carpal("coverage", tmp_path / "plain", "--folds", tmp_path)
+    assert few.returncode == 2
+    assert "fold-" in few.stderr
+
+
 def test_the_side_of_a_split_is_respected(tiny_run: Path, phantom_set: Path, tmp_path: Path) -> None:
     split = tiny_run / "split.json"
     common = ("--data", phantom_set, "--cache", tmp_path / "cache")  # a run brings its own split

@@ -22,7 +22,7 @@ from carpal.training.validation import validation_side
 def exported(tiny_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     side = validation_side(tiny_run, tiny_run.parent / "cache")
     out = tmp_path_factory.mktemp("model") / "anything.onnx"
-    done = export_onnx(tiny_run, out, name="tiny", validation=side, views=("", "mirror"))
+    done = export_onnx([tiny_run], out, name="tiny", validation=side, views=("", "mirror"))
     assert done.parity_months <= 0.05
     assert done.compared == 8
     return out
@@ -56,8 +56,43 @@ def test_a_file_that_differs_from_torch_is_not_written(
     side = validation_side(tiny_run, tiny_run.parent / "cache")
     monkeypatch.setattr(export_module, "_PARITY_MONTHS", -1.0)  # nothing agrees this well
     with pytest.raises(ModelError, match="differ"):
-        export_onnx(tiny_run, tmp_path / "m.onnx", name="tiny", validation=side)
+        export_onnx([tiny_run], tmp_path / "m.onnx", name="tiny", validation=side)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_two_runs_answer_with_the_mean_of_their_distributions(tiny_run: Path, tmp_path: Path) -> None:
+    side = validation_side(tiny_run, tiny_run.parent / "cache")
+    other = tmp_path / "run"
+    shutil.copytree(tiny_run, other)
+    content = torch.load(other / "best.pt", weights_only=True)
+    content["weights"]["head.raw.bias"] += torch.linspace(0, 3, 240)  # sees older children everywhere
+    torch.save(content, other / "best.pt")
+    export_onnx([tiny_run, other], tmp_path / "both.onnx", name="both", validation=side)
+    expected = [predict(load_checkpoint(run)[0], side, torch.device("cpu")) for run in (tiny_run, other)]
+    assert np.abs(expected_months(expected[0]) - expected_months(expected[1])).min() > 1
+    images = np.stack([side.image(k) for k in range(len(side))])
+    seen = Reader(tmp_path / "both.onnx").distributions(images, [s.sex for s in side.samples])
+    np.testing.assert_allclose(expected_months(seen), expected_months(np.mean(expected, axis=0)), atol=0.05)
+
+
+def test_half_precision_halves_the_file_and_changes_no_age(exported: Path, tiny_run: Path, tmp_path: Path) -> None:
+    side = validation_side(tiny_run, tiny_run.parent / "cache")
+    export_onnx([tiny_run], tmp_path / "s.onnx", name="s", validation=side, views=("", "mirror"), half=False)
+    assert exported.stat().st_size < 0.6 * (tmp_path / "s.onnx").stat().st_size
+    image, sex = side.image(0)[None], [side.samples[0].sex]
+    ages = [expected_months(Reader(path).distributions(image, sex))[0] for path in (exported, tmp_path / "s.onnx")]
+    assert ages[0] == pytest.approx(ages[1], abs=0.05)
+
+
+def test_runs_on_different_preparations_cannot_share_a_file(tiny_run: Path, tmp_path: Path) -> None:
+    side = validation_side(tiny_run, tiny_run.parent / "cache")
+    other = tmp_path / "run"
+    shutil.copytree(tiny_run, other)
+    content = torch.load(other / "best.pt", weights_only=True)
+    content["config"]["recipe"] = "plain"
+    torch.save(content, other / "best.pt")
+    with pytest.raises(InvalidArgument, match="preparations"):
+        export_onnx([tiny_run, other], tmp_path / "both.onnx", name="both", validation=side)
 
 
 def test_the_file_names_no_path(exported: Path, tiny_run: Path) -> None:
@@ -74,7 +109,7 @@ def test_a_network_that_answers_with_nonsense_is_not_written(tiny_run: Path, tmp
     content["weights"]["head.raw.bias"][:] = float("nan")
     torch.save(content, broken / "best.pt")
     with pytest.raises(CarpalError):
-        export_onnx(broken, tmp_path / "m.onnx", name="broken", validation=side)
+        export_onnx([broken], tmp_path / "m.onnx", name="broken", validation=side)
     assert not (tmp_path / "m.onnx").exists()
     with pytest.raises(InvalidArgument, match=r"something\.onnx"):
-        export_onnx(tiny_run, tiny_run / "best.pt", name="tiny", validation=side)
+        export_onnx([tiny_run], tiny_run / "best.pt", name="tiny", validation=side)

@@ -19,7 +19,7 @@ torch = pytest.importorskip("torch", reason="training needs the train extra")
 
 from carpal.errors import CarpalError, DatasetError, InvalidArgument, TrainingError
 from carpal.training.augment import Augmentation
-from carpal.training.batches import draw_epoch
+from carpal.training.batches import draw_epoch, train_batches
 from carpal.training.config import TrainConfig, config_from_dict, read_config
 from carpal.training.loop import Trainer, parameter_groups
 from carpal.training.network import BoneAgeNetwork, NetworkConfig
@@ -60,7 +60,8 @@ def test_a_config_survives_json(phantom_set: Path) -> None:
 @pytest.mark.parametrize(
     "changes",
     [{"epochs": 0}, {"batch_size": 1}, {"learning_rate": 7.0}, {"head_epochs": 99}, {"layer_decay": 0.0},
-     {"group_weights": (1.0,)}, {"precision": "float8"}, {"network": NetworkConfig(target="age")}],  # type: ignore[arg-type]
+     {"group_weights": (1.0,)}, {"keep": "first"}, {"ema_decay": 1.0}, {"keep": "last", "patience": 2},
+     {"precision": "float8"}, {"network": NetworkConfig(target="age")}],  # type: ignore[arg-type]
 )  # fmt: skip
 def test_settings_that_make_no_sense_are_refused(changes: dict) -> None:
     with pytest.raises(InvalidArgument):
@@ -110,6 +111,13 @@ def test_deeper_layers_learn_more_slowly() -> None:
     assert len(rates) == len(list(network.parameters()))
     assert rates[id(network.backbone.conv_stem.weight)] < rates[id(network.backbone.conv_head.weight)] <= 1.0
     assert rates[id(network.sex.weight)] == 1.0
+
+
+def test_the_last_epoch_is_kept_where_validation_must_not_choose(phantom_set: Path, tmp_path: Path) -> None:
+    config = tiny_config(phantom_set, epochs=3, learning_rate=0.3, keep="last")  # learns nothing, wanders
+    train(config, prepare_sides(config, tmp_path / "cache"), tmp_path / "run")
+    _, content = load_checkpoint(tmp_path / "run")
+    assert content["metrics"]["epoch"] == 3
 
 
 def test_no_gain_stops_a_run(phantom_set: Path, tmp_path: Path) -> None:
@@ -222,3 +230,27 @@ def test_two_processes_never_train_in_one_folder(tmp_path: Path) -> None:
         RunFolder(tmp_path).locked(),
     ):
         pass
+
+
+def test_two_processes_train_one_network(phantom_set: Path, tmp_path: Path) -> None:
+    """Under torchrun; the loop itself raises where the networks of the processes differ after an epoch."""
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", "-m", "carpal"]
+    options = ["--backbone", "custom", "--init", "random", "--size", "64", "--epochs", "2", "--batch-size", "4"]
+    folders = ["--out", str(tmp_path / "run"), "--cache", str(tmp_path / "cache"), "--validation", "8"]
+    done = subprocess.run(
+        [*command, "train", str(phantom_set), *options, *folders], capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("run folder") == 1  # one of them talks
+    assert len(metrics(tmp_path / "run")) == 2
+    network, content = load_checkpoint(tmp_path / "run")
+    assert content["metrics"]["validation_mae"] > 0
+    assert all(torch.isfinite(p).all() for p in network.parameters())
+
+
+def test_processes_share_an_epoch_evenly(phantom_set: Path, tmp_path: Path) -> None:
+    config = tiny_config(phantom_set, batch_size=4, augmentation=Augmentation(0))
+    cache = prepare_sides(config, tmp_path / "cache").train
+    shares = [[float(a) for batch in train_batches(cache, config, 0, rank, 2) for a in batch[2]] for rank in (0, 1)]
+    assert len(shares[0]) == len(shares[1]) == 12
+    assert sorted(shares[0] + shares[1]) == sorted(s.age_months for s in cache.samples)

@@ -50,6 +50,7 @@ app.command("tune")(train.tune)
 app.command("export")(train.export)
 app.command("evaluate")(evaluate.evaluate)
 app.command("average")(evaluate.average)
+app.command("coverage")(evaluate.coverage)
 app.command("compare")(evaluate.compare)
 
 

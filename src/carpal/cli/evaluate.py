@@ -1,4 +1,4 @@
-"""``carpal evaluate``, ``average``, ``compare``"""
+"""``carpal evaluate``, ``average``, ``coverage``, ``compare``"""
 
 from __future__ import annotations
 
@@ -152,6 +152,37 @@ def average(
     facts: dict[str, str | float] = {"model": " + ".join(folder.name for folder in evaluations)}
     found = average_all(parts)
     print(_write_folder(found, found.predictions(), facts, out, f"Average of {facts['model']}"))
+
+
+def coverage(
+    evaluation: Annotated[Path, typer.Argument(metavar="EVALUATION", help="An out-of-fold folder of carpal evaluate.")],
+    folds: Annotated[Path, typer.Option(help="Folder of split files: the validation side of each is a fold.")],
+) -> None:
+    """Calibrate the intervals of an out-of-fold evaluation, by sex and age, and measure whether they hold.
+
+    Adds calibration.json (for carpal export) and coverage.md, .csv and .png, and puts the calibrated 90 % intervals,
+    each fold's learned on the others, into the evaluation's predictions and page.
+    """
+    from carpal.errors import InvalidArgument
+    from carpal.evaluation.coverage_report import fold_numbers, write_coverage
+    from carpal.evaluation.distributions import read_distributions
+    from carpal.training.splits import read_split
+
+    files = sorted(folds.glob("fold-*.json"))
+    if len(files) < 2:
+        raise InvalidArgument(f"{folds}: needs two or more files called fold-*.json")
+    found = read_distributions(evaluation / "distributions.npz")
+    numbers = fold_numbers(found, [read_split(file).validation for file in files])
+    source = f"{len(found)} radiographs out of fold ({len(files)} folds)"
+    result = write_coverage(found, numbers, evaluation, source=source)
+    facts_file = evaluation / "facts.json"
+    facts = json.loads(facts_file.read_text(encoding="utf-8")) if facts_file.is_file() else {}
+    facts["intervals"] = "calibrated on the other folds"
+    title = f"Evaluation of {facts.get('model', evaluation.name)}, out of fold"
+    line = _write_folder(found, found.predictions(result.intervals[0.9]), facts, evaluation, title)
+    worst = result.worst_cell()
+    print(f"the 90 % interval holds {100 * result.held():.1f} %, least in {worst.name} ({100 * worst.held:.1f} %)")
+    print(line)
 
 
 def compare(

@@ -46,11 +46,15 @@ def train(
     seed: Annotated[int, typer.Option()] = 0,
     cache: Cache = Path("cache"),
 ) -> None:
-    """Train or fine-tune a network; killed at any moment, the same command goes on."""
+    """Train or fine-tune a network; killed at any moment, the same command goes on.
+
+    Started by torchrun, its processes train one network together; --batch-size is each one's.
+    """
     need_torch()
     from carpal.training.augment import Augmentation
     from carpal.training.config import TrainConfig
     from carpal.training.network import NetworkConfig
+    from carpal.training.team import join_team
     from carpal.training.train import prepare_sides
     from carpal.training.train import train as run_training
 
@@ -80,12 +84,17 @@ def train(
         workers=workers,
         seed=seed,
     )
-    with progress_bar("preparing") as tell:
+    team = join_team()
+    with team.leader_first(), progress_bar("preparing") as tell:
         sides = prepare_sides(config, cache, tell, run=out)
-    print_problems([*sides.dataset.problems, *sides.train.problems])
-    print(f"{len(sides.train)} radiographs train, {len(sides.validation)} validate", file=sys.stderr)
+    if team.leads:
+        print_problems([*sides.dataset.problems, *sides.train.problems])
+        print(f"{len(sides.train)} radiographs train, {len(sides.validation)} validate", file=sys.stderr)
     with progress_bar("training") as tell:
-        history = run_training(config, sides, out, after_step=_step_bar(tell, epochs), after_epoch=_print_epoch)
+        steps = _step_bar(tell, epochs)
+        history = run_training(config, sides, out, team=team, after_step=steps, after_epoch=_print_epoch)
+    if not team.leads:
+        return
     environment = json.loads((out / "environment.json").read_text(encoding="utf-8"))
     print(f"began from {environment['initial_weights']}", file=sys.stderr)
     kept = history[-1] if config.keep == "last" else min(history, key=lambda row: row["validation_mae"])
@@ -147,25 +156,39 @@ def tune(
 
 
 def export(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder or its best.pt.")],
+    runs: Annotated[
+        list[Path], typer.Argument(metavar="RUN...", help="A run folder or its best.pt; several answer together.")
+    ],
     out: Annotated[Path, typer.Option(metavar="FILE.onnx", help="The model file to write.")],
     name: Annotated[str, typer.Option(help="What the model calls itself in every reading.")],
     mirror: Annotated[
         bool, typer.Option("--mirror", help="Read each radiograph mirrored too: twice the cost.")
     ] = False,
+    calibration: Annotated[
+        Optional[Path], typer.Option(metavar="FILE.json", help="Interval widths from carpal calibrate.")
+    ] = None,
+    half: Annotated[bool, typer.Option("--half/--single", help="Store the weights in half precision.")] = True,
     data: Annotated[Optional[Path], typer.Option(help="Where the run's data set lies now, if it was moved.")] = None,
     group: Groups = None,
     cache: Cache = Path("cache"),
 ) -> None:
-    """Write a run's best network as one ONNX file with its preparation and card inside, checked against torch."""
+    """Write the networks of one or several runs as one ONNX file, with preparation, calibration and card inside."""
     need_torch()
+    from carpal.evaluation.calibrate import read_calibration
     from carpal.training.export import export_onnx
     from carpal.training.validation import validation_side
 
     with progress_bar("preparing") as tell:
-        side = validation_side(run, cache, data=data, groups=tuple(group or ()), progress=tell)
-    views = ("", "mirror") if mirror else ("",)
-    done = export_onnx(run, out, name=name, validation=side, views=views)
+        side = validation_side(runs[0], cache, data=data, groups=tuple(group or ()), progress=tell)
+    done = export_onnx(
+        runs,
+        out,
+        name=name,
+        validation=side,
+        views=("", "mirror") if mirror else ("",),
+        calibration=read_calibration(calibration) if calibration else None,
+        half=half,
+    )
     print(
         f"{done.path}: {done.size_bytes / 1e6:.1f} MB; ONNX Runtime and torch differ by at most "
         f"{done.parity_months:.4f} months on {done.compared} radiographs"

@@ -16,11 +16,20 @@ from matplotlib.figure import Figure
 
 from carpal.distribution import CLASS_NAMES
 from carpal.evaluation.bootstrap import Estimate
+from carpal.evaluation.calibrate import Coverage
 from carpal.evaluation.metrics import Evaluation
 from carpal.evaluation.predictions import Predictions
 from carpal.files import replacing
 
-__all__ = ["draw_bland_altman", "draw_confusion", "draw_error_by_age", "draw_forest", "draw_scatter"]
+__all__ = [
+    "draw_bland_altman",
+    "draw_confusion",
+    "draw_coverage",
+    "draw_error_by_age",
+    "draw_forest",
+    "draw_scatter",
+    "wilson",
+]
 
 INK, SOFT, FAINT, BAND = "#1f2933", "#5b6770", "#d9dee3", "#eef1f4"
 _SEXES = {"F": ("girls", "#D55E00", "o"), "M": ("boys", "#0072B2", "^")}
@@ -163,18 +172,51 @@ def draw_forest(names: Sequence[str], maes: Sequence[Estimate], reference: str, 
 # --------------------------------------------------------------------------- common parts
 
 
+def draw_coverage(cells: Sequence[Coverage], tenths: Sequence[tuple[float, float]], path: Path) -> None:
+    """Left: the share that the 90 % interval held in each cell. Right: mean absolute error by tenth of its width."""
+    figure, (left, right) = _new_row(11.0, 0.34 * len(cells) + 1.2, 2)
+    wanted = cells[0].wanted if cells else 0.9
+    left.axvline(100 * wanted, color=SOFT, linewidth=1, linestyle="--", zorder=0)
+    for row, cell in enumerate(cells):
+        low, high = wilson(cell.held, cell.n)
+        left.plot([100 * low, 100 * high], [row, row], color=SOFT, linewidth=1.4)
+        left.plot(100 * cell.held, row, "o", color=INK, markersize=5)
+    left.set_yticks(range(len(cells)), [f"{cell.name} (n {cell.n})" for cell in cells])
+    left.invert_yaxis()
+    left.set_xlim(min(70, *(100 * cell.held - 4 for cell in cells)) if cells else 70, 101)
+    left.set_xlabel(f"References inside the {100 * wanted:g} % interval (%)")
+    right.plot([width for width, _ in tenths], [error for _, error in tenths], "o-", color=INK, markersize=4)
+    right.set_ylim(bottom=0)
+    right.set_xlabel("Mean width of the 90 % interval, by tenths (months)")
+    right.set_ylabel("Mean absolute error (months)")
+    _save(figure, path)
+
+
+def wilson(share: float, n: int) -> tuple[float, float]:
+    """The 95 % interval of a share of n (Wilson 1927)."""
+    z = 1.96
+    middle, room = share + z**2 / (2 * n), z * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
+    return float((middle - room) / (1 + z**2 / n)), float((middle + room) / (1 + z**2 / n))
+
+
 def _new(width: float, height: float) -> tuple[Figure, Axes]:
     """A figure of this size in inches with calm axes."""
+    figure, (axes,) = _new_row(width, height, 1)
+    return figure, axes
+
+
+def _new_row(width: float, height: float, columns: int) -> tuple[Figure, list[Axes]]:
     figure = Figure(figsize=(width, height), dpi=_DPI, layout="constrained", facecolor="white")
     FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set_color(SOFT)
-    axes.tick_params(colors=SOFT, labelcolor=INK, labelsize=9)
-    axes.xaxis.label.set(color=INK, fontsize=10)
-    axes.yaxis.label.set(color=INK, fontsize=10)
-    return figure, axes
+    row = [figure.add_subplot(1, columns, k + 1) for k in range(columns)]
+    for axes in row:
+        axes.set_axisbelow(True)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.spines[["left", "bottom"]].set_color(SOFT)
+        axes.tick_params(colors=SOFT, labelcolor=INK, labelsize=9)
+        axes.xaxis.label.set(color=INK, fontsize=10)
+        axes.yaxis.label.set(color=INK, fontsize=10)
+    return figure, row
 
 
 def _points(axes: Axes, predictions: Predictions, x: np.ndarray, y: np.ndarray) -> None:

@@ -16,10 +16,10 @@ from carpal.modelfile import find_model
 from carpal.reader import Reader
 from carpal.training.cache import PreparedCache, prepared_cache
 from carpal.training.config import read_config
-from carpal.training.datasets import Dataset
+from carpal.training.datasets import Dataset, Sample
 from carpal.training.validation import run_recipe
 
-__all__ = ["Assessed", "assess", "pool_assessed"]
+__all__ = ["Assessed", "assess", "distributions_of", "pool_assessed"]
 
 _BATCH = 16
 
@@ -122,18 +122,22 @@ def _assessed(
     prepared: PreparedCache, distributions: np.ndarray, facts: dict[str, str | float], reader: Reader | None
 ) -> Assessed:
     samples = prepared.samples
-    found = Distributions(
-        tuple(s.id for s in samples),
-        tuple(s.sex for s in samples),
-        tuple(s.group for s in samples),
-        np.array([s.age_months for s in samples], np.float64),
-        distributions,
-    )
+    found = distributions_of(samples, distributions)
     # Of a model file the intervals that carpal read prints, not the raw ones.
-    intervals = None if reader is None else np.array([reader.interval(d) for d in distributions])
+    intervals = (
+        None
+        if reader is None
+        else np.array([reader.interval(d, s.sex) for d, s in zip(distributions, samples, strict=True)])
+    )
     return Assessed(
         found.predictions(intervals), found, facts, tuple(f"{p.where}: {p.message}" for p in prepared.problems)
     )
+
+
+def distributions_of(samples: Sequence[Sample], values: np.ndarray) -> Distributions:
+    """What was predicted for these samples, (N, 240), beside what is known of them."""
+    ids, sexes, groups = (tuple(getattr(s, name) for s in samples) for name in ("id", "sex", "group"))
+    return Distributions(ids, sexes, groups, np.array([s.age_months for s in samples], np.float64), values)
 
 
 def _cpu_ms(work: Callable[[], object]) -> float:

@@ -23,7 +23,7 @@ class _Drawn(Dataset):
     """Item k is the k-th draw of the epoch, augmented with randomness of its own, whichever process loads it."""
 
     def __init__(
-        self, cache: PreparedCache, draws: NDArray[np.int64], how: Augmentation, key: tuple[int, int], size: int
+        self, cache: PreparedCache, draws: NDArray[np.int64], how: Augmentation, key: tuple[int, ...], size: int
     ) -> None:
         self.cache, self.draws, self.how, self.key, self.size = cache, draws, how, key, size
 
@@ -53,10 +53,17 @@ def draw_epoch(cache: PreparedCache, config: TrainConfig, epoch: int) -> NDArray
     return rng.choice(len(weights), count, p=weights / weights.sum())
 
 
-def train_batches(cache: PreparedCache, config: TrainConfig, epoch: int) -> Iterator[Batch]:
-    """The augmented batches of an epoch; the last, incomplete one is left out where there is another."""
+def train_batches(
+    cache: PreparedCache, config: TrainConfig, epoch: int, rank: int = 0, processes: int = 1
+) -> Iterator[Batch]:
+    """The augmented batches of an epoch; the last, incomplete one is left out where there is another.
+
+    Of ``processes`` that train together each draws an equal share, ``rank`` saying which.
+    """
     draws = draw_epoch(cache, config, epoch)
-    items = _Drawn(cache, draws, config.augmentation, (config.seed, epoch), config.size)
+    draws = draws[: max(len(draws) // processes, 1) * processes][rank::processes]
+    key = (config.seed, epoch) if processes == 1 else (config.seed, epoch, rank)
+    items = _Drawn(cache, draws, config.augmentation, key, config.size)
     loader = DataLoader(
         items,
         batch_size=config.batch_size,

@@ -6,6 +6,7 @@ import json
 import os
 import tempfile
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,14 @@ from numpy.typing import NDArray
 from torch import nn
 
 from carpal import __version__
-from carpal.distribution import expected_months, interval_months
+from carpal.calibration import Calibration, uncalibrated
+from carpal.distribution import expected_months
 from carpal.errors import InvalidArgument, ModelError
+from carpal.evaluation.calibrate import FEWEST, fit_calibration
 from carpal.modelfile import METADATA_KEY, ModelFacts
 from carpal.radiograph import SEXES
 from carpal.reader import Reader
+from carpal.training.assess import distributions_of
 from carpal.training.cache import PreparedCache
 from carpal.training.config import TrainConfig, config_from_dict
 from carpal.training.loop import predict
@@ -31,6 +35,7 @@ from carpal.training.validation import run_recipe
 __all__ = ["Exported", "export_onnx"]
 
 _PARITY_MONTHS = 0.05
+_FEW_WEIGHTS = 1024  # smaller tensors are biases and scales: nothing is gained by storing them in half
 _LICENCE = "research use, non-commercial: trained on RSNA 2017 Pediatric Bone Age Challenge radiographs"
 _LIMITS = "decision support for research, not a medical device; not tested on wrists alone, adults, or bone disease"
 
@@ -46,48 +51,63 @@ class Exported:
 
 
 class _FromBytes(nn.Module):
-    """Takes what ``prepare`` gives, (N, size, size) uint8, so that nothing is left to do between the two."""
+    """Takes what ``prepare`` gives, (N, size, size) uint8, so that nothing is left to do between the two; several
+    networks answer with the mean of their distributions."""
 
-    def __init__(self, network: BoneAgeNetwork) -> None:
+    def __init__(self, networks: Sequence[BoneAgeNetwork]) -> None:
         super().__init__()
-        self.network = network
+        self.networks = nn.ModuleList(networks)
 
     def forward(self, radiograph: torch.Tensor, sex: torch.Tensor) -> torch.Tensor:
-        return self.network(radiograph[:, None].float() / 255, sex)
+        grey = radiograph[:, None].float() / 255
+        return torch.stack([network(grey, sex) for network in self.networks]).mean(0)
 
 
 def export_onnx(
-    run: str | Path,
+    runs: Sequence[str | Path],
     out: str | Path,
     *,
     name: str,
     validation: PreparedCache,
     views: tuple[str, ...] = ("",),
+    calibration: Calibration | None = None,
+    half: bool = True,
     card: dict[str, Any] | None = None,
 ) -> Exported:
-    """Write the run's best network to ``out``; the interval is scaled to cover 90 % of ``validation``.
+    """Write the kept network of one run, or of several that answer together, to ``out``.
 
-    Raises ModelError where ONNX Runtime and torch differ by more than 0.05 months on the validation radiographs.
+    Without a ``calibration`` the intervals are fitted to ``validation`` where it is large enough. ``half`` stores the
+    weights in half precision; they are computed with in single precision all the same.
+
+    Raises ModelError where ONNX Runtime and torch differ by more than 0.05 months on the validation radiographs,
+    InvalidArgument for runs that were trained on different preparations.
     """
     if Path(out).suffix.lower() != ".onnx":
         raise InvalidArgument(f"{out}: a model file is called something.onnx")
     if not len(validation):
         raise ModelError("there are no validation radiographs to check the file against")
-    network, content = load_checkpoint(run)
-    config = config_from_dict(content["config"])
-    distributions = predict(network, validation, torch.device("cpu"), views=views)
+    loaded = [load_checkpoint(run) for run in runs]
+    networks = [network for network, _ in loaded]
+    configs = [config_from_dict(content["config"]) for _, content in loaded]
+    if len({run_recipe(config) for config in configs}) > 1:
+        raise InvalidArgument("the runs were trained on different preparations: they cannot share a model file")
+    seen = [predict(network, validation, torch.device("cpu"), views=views) for network in networks]
+    distributions = np.mean(seen, axis=0)
+    cards = [
+        _card(c, content["metrics"], Path(run)) for c, (_, content), run in zip(configs, loaded, runs, strict=True)
+    ]
     facts = ModelFacts(
         name,
-        run_recipe(config),
+        run_recipe(configs[0]),
         views,
-        _interval_scale(distributions, np.array([s.age_months for s in validation.samples])),
-        _card(config, content["metrics"], Path(run)) | (card or {}),
+        calibration or _calibrate(distributions, validation),
+        _join_cards(cards) | (card or {}),
     )
     out = Path(out)
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent) as folder:
         part = Path(folder) / "model.onnx"
-        _write_onnx(network, config.size, facts, part)
+        _write_onnx(networks, configs[0].size, facts, part, half)
         parity = _parity(part, validation, distributions)
         if not parity <= _PARITY_MONTHS:  # so put, a NaN is refused too
             raise ModelError(f"{out}: ONNX Runtime and torch differ by {parity:.3f} months; nothing was written")
@@ -95,7 +115,14 @@ def export_onnx(
     return Exported(out, parity, len(validation), out.stat().st_size)
 
 
-def _write_onnx(network: BoneAgeNetwork, size: int, facts: ModelFacts, path: Path) -> None:
+def _calibrate(distributions: NDArray[np.float64], validation: PreparedCache) -> Calibration:
+    found = distributions_of(validation.samples, distributions)
+    if len(found) < FEWEST or min(found.sexes.count(sex) for sex in SEXES) < FEWEST // 4:
+        return uncalibrated()
+    return fit_calibration(found, f"{len(found)} validation radiographs")
+
+
+def _write_onnx(networks: Sequence[BoneAgeNetwork], size: int, facts: ModelFacts, path: Path, half: bool) -> None:
     import onnx
 
     # Two, not one: a batch of one would be taken for a constant.
@@ -104,7 +131,7 @@ def _write_onnx(network: BoneAgeNetwork, size: int, facts: ModelFacts, path: Pat
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter warns of its own deprecated calls
         torch.onnx.export(
-            _FromBytes(network).eval(),
+            _FromBytes(networks).eval(),
             inputs,
             path,
             dynamo=True,
@@ -118,8 +145,29 @@ def _write_onnx(network: BoneAgeNetwork, size: int, facts: ModelFacts, path: Pat
     model = onnx.load(path)
     del model.metadata_props[:]
     onnx.helper.set_model_props(model, {METADATA_KEY: facts.to_json()})
+    if half:
+        _store_half(model.graph)
     _forget_source_lines(model.graph)
     onnx.save(model, path)
+
+
+def _store_half(graph: Any) -> None:
+    """Weights as float16 with a cast behind them: half the file. ONNX Runtime does the casts once, when it loads."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    casts = []
+    for weight in list(graph.initializer):
+        if weight.data_type != TensorProto.FLOAT or np.prod(weight.dims) < _FEW_WEIGHTS:
+            continue
+        values = numpy_helper.to_array(weight).astype(np.float16)
+        if not np.isfinite(values).all():  # beyond what half precision holds
+            continue
+        graph.initializer.remove(weight)
+        graph.initializer.append(numpy_helper.from_array(values, f"{weight.name}.half"))
+        casts.append(helper.make_node("Cast", [f"{weight.name}.half"], [weight.name], to=TensorProto.FLOAT))
+    nodes = [*casts, *graph.node]
+    del graph.node[:]
+    graph.node.extend(nodes)
 
 
 def _forget_source_lines(graph: Any) -> None:
@@ -136,16 +184,11 @@ def _parity(path: Path, validation: PreparedCache, expected: NDArray[np.float64]
     return float(np.max(np.abs(expected_months(np.array(seen)) - expected_months(expected))))
 
 
-def _interval_scale(distributions: NDArray[np.float64], ages: NDArray[np.float64]) -> float:
-    """How much wider the 90 % intervals must be to hold 90 % of the ages (split-conformal)."""
-    if len(ages) < 20:
-        return 1.0
-    centre = expected_months(distributions)
-    intervals = interval_months(distributions, 0.9)
-    side = np.where(ages > centre, intervals[:, 1] - centre, centre - intervals[:, 0])
-    needed = np.sort(np.abs(ages - centre) / np.maximum(side, 1e-3))
-    rank = min(len(ages) - 1, int(np.ceil(0.9 * (len(ages) + 1))) - 1)
-    return round(float(needed[rank]), 4)
+def _join_cards(cards: list[dict[str, Any]]) -> dict[str, Any]:
+    """One card for all networks: what they agree on, and a list of what they do not."""
+    if len(cards) == 1:
+        return cards[0]
+    return {k: v if all(c[k] == v for c in cards) else [c[k] for c in cards] for k, v in cards[0].items()}
 
 
 def _card(config: TrainConfig, metrics: dict[str, float], run: Path) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from carpal.training.cache import PreparedCache
 from carpal.training.config import TrainConfig
 from carpal.training.network import BoneAgeNetwork, ClassesHead
 from carpal.training.run import RunFolder, load_weights
+from carpal.training.team import Team
 
 __all__ = ["Trainer", "pick_device", "predict"]
 
@@ -32,13 +33,14 @@ AfterStep = Callable[[int, int, int, float], None]
 AfterEpoch = Callable[[dict[str, float]], None]
 
 
-def pick_device(name: str = "auto") -> torch.device:
-    """``auto`` takes CUDA where there is one. Raises InvalidArgument."""
+def pick_device(name: str = "auto", number: int = 0) -> torch.device:
+    """``auto`` takes CUDA where there is one, ``number`` says which. Raises InvalidArgument."""
     if name not in ("auto", "cpu", "cuda"):
         raise InvalidArgument(f"device {name!r} is none of auto, cpu, cuda")
     if name == "cuda" and not torch.cuda.is_available():
         raise InvalidArgument("there is no CUDA device here: use --device cpu or auto")
-    return torch.device(("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name)
+    kind = ("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name
+    return torch.device(kind, number) if kind == "cuda" else torch.device(kind)
 
 
 @dataclass
@@ -49,12 +51,13 @@ class Trainer:
     train_set: PreparedCache
     validation_set: PreparedCache
     folder: RunFolder
+    team: Team = field(default_factory=Team)
     history: list[dict[str, float]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         config = self.config
         torch.manual_seed(config.seed)
-        self.device = pick_device(config.device)
+        self.device = pick_device(config.device, self.team.local_rank)
         self.network = BoneAgeNetwork(config.network)
         self.init_note = load_weights(self.network, config.init)
         _try_size(self.network, config)
@@ -67,7 +70,8 @@ class Trainer:
         )
         groups = parameter_groups(self.network, config)
         self.optimiser = torch.optim.AdamW(groups, lr=config.learning_rate, betas=(0.9, 0.99))
-        self.steps = max(1, (config.samples_per_epoch or len(self.train_set.samples)) // config.batch_size)
+        drawn = config.samples_per_epoch or len(self.train_set.samples)
+        self.steps = max(1, drawn // self.team.size // config.batch_size)
 
     def train(self, after_step: AfterStep, after_epoch: AfterEpoch) -> list[dict[str, float]]:
         """All epochs still to do; returns the history, one dict per epoch.
@@ -81,18 +85,25 @@ class Trainer:
             started = time.monotonic()
             loss = self._epoch(epoch, after_step)
             self._finish_epoch(epoch, loss, time.monotonic() - started)
-            after_epoch(self.history[-1])
+            if self.team.leads:
+                after_epoch(self.history[-1])
         self.folder.close()
         return self.history
 
     def _epoch(self, epoch: int, after_step: AfterStep) -> float:
-        torch.manual_seed(self.config.seed * 100_003 + epoch)  # dropout: the same after a resume
+        # Dropout: the same after a resume, another one in every process.
+        torch.manual_seed((self.config.seed * 100_003 + epoch) * self.team.size + self.team.rank)
         self.network.train()
         freeze_backbone(self.network, frozen=epoch < self.config.head_epochs)
         losses = []
-        for step, batch in enumerate(train_batches(self.train_set, self.config, epoch)):
+        batches = train_batches(self.train_set, self.config, epoch, self.team.rank, self.team.size)
+        for step, batch in enumerate(batches):
             losses.append(self._step(epoch * self.steps + step, batch))
-            after_step(epoch, step + 1, self.steps, float(np.mean(losses[-50:])))
+            if self.team.leads:
+                after_step(epoch, step + 1, self.steps, float(np.mean(losses[-50:])))
+        for network in (self.network, self.averaged.module):
+            self.team.average_statistics(network)
+            self.team.check_equal(network)
         return float(np.mean(losses))
 
     def _step(self, step: int, batch: Batch) -> float:
@@ -105,6 +116,7 @@ class Trainer:
             raise TrainingError("the loss is no longer a number: start again with a lower learning rate")
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
+        self.team.average_gradients(self.network.parameters())
         nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip_norm)
         self.optimiser.step()
         # A long memory is useless before there is something to remember.
@@ -124,10 +136,12 @@ class Trainer:
 
     def _finish_epoch(self, epoch: int, loss: float, seconds: float) -> None:
         row = {"epoch": epoch + 1, "train_loss": loss, "seconds": seconds}
-        row |= self._validate()
+        row = self.team.share(row | self._validate() if self.team.leads else row)
         row["learning_rate"] = self.config.learning_rate * self._rate((epoch + 1) * self.steps - 1)
         best = min((r["validation_mae"] for r in self.history), default=math.inf)
         self.history.append(row)
+        if not self.team.leads:
+            return
         if self.config.keep == "last" or row["validation_mae"] < best:
             self.folder.save_best(self.averaged.module, self.config, row)
         state = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from carpal.training.datasets import Dataset, read_dataset
 from carpal.training.loop import Trainer
 from carpal.training.run import RunFolder
 from carpal.training.splits import Split, make_split, read_split, write_split
+from carpal.training.team import Team
 from carpal.training.validation import run_recipe
 
 __all__ = ["Sides", "prepare_sides", "train"]
@@ -72,19 +74,24 @@ def train(
     sides: Sides,
     out: str | Path,
     *,
+    team: Team | None = None,
     after_step: Callable[[int, int, int, float], None] = lambda epoch, step, steps, loss: None,
     after_epoch: Callable[[dict[str, float]], None] = lambda row: None,
 ) -> list[dict[str, float]]:
-    """Train, or go on training, in the run folder ``out``; returns the history, one dict per epoch."""
-    folder = RunFolder(out)
-    trainer = Trainer(config, sides.train, sides.validation, folder)  # refuses before anything is written
+    """Train, or go on training, in the run folder ``out``; returns the history, one dict per epoch.
+
+    The processes of a ``team`` train one network; its leader writes the folder.
+    """
+    team, folder = team or Team(), RunFolder(out)
+    trainer = Trainer(config, sides.train, sides.validation, folder, team)  # refuses before anything is written
     facts = {
         "train_images": len(sides.train),
         "validation_images": len(sides.validation),
         "initial_weights": trainer.init_note,
     }
-    with folder.locked():
-        folder.open(config, sides.dataset.digest(), facts)
-        if not (folder.path / "split.json").exists():
-            write_split(sides.split, folder.path / "split.json")
+    with folder.locked() if team.leads else nullcontext():
+        with team.leader_first():
+            folder.open(config, sides.dataset.digest(), facts)
+            if team.leads and not (folder.path / "split.json").exists():
+                write_split(sides.split, folder.path / "split.json")
         return trainer.train(after_step, after_epoch)
