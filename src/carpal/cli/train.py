@@ -14,9 +14,22 @@ from carpal.cli.options import Cache, Groups, Split, need_torch, print_problems
 from carpal.cli.progress import progress_bar
 
 
+def _take_preset(context: typer.Context, name: Optional[str]) -> Optional[str]:
+    """Its options become the defaults: what is given on the command line goes first."""
+    if name is not None:
+        from carpal.training.presets import preset
+
+        context.default_map = {**(context.default_map or {}), **preset(name)}
+    return name
+
+
 def train(
     data: Annotated[Path, typer.Argument(metavar="DIR|TABLE", help="A data set.")],
     out: Annotated[Path, typer.Option(help="Run folder; an unfinished run in it goes on.")],
+    preset: Annotated[
+        Optional[str],
+        typer.Option(callback=_take_preset, is_eager=True, help="rsna-full, rsna-full-light: a set of options."),
+    ] = None,
     backbone: Annotated[str, typer.Option(help="custom, or any network of timm's.")] = "efficientnet_lite0",
     init: Annotated[str, typer.Option(help="imagenet, random, FILE.safetensors, or another run folder.")] = "imagenet",
     target: Annotated[str, typer.Option(help="distribution, regression or classes.")] = "distribution",

@@ -98,7 +98,7 @@ class Trainer:
         losses = []
         batches = train_batches(self.train_set, self.config, epoch, self.team.rank, self.team.size)
         for step, batch in enumerate(batches):
-            losses.append(self._step(epoch * self.steps + step, batch))
+            losses.append(self.step(epoch * self.steps + step, batch))
             if self.team.leads:
                 after_step(epoch, step + 1, self.steps, float(np.mean(losses[-50:])))
         for network in (self.network, self.averaged.module):
@@ -106,7 +106,8 @@ class Trainer:
             self.team.check_equal(network)
         return float(np.mean(losses))
 
-    def _step(self, step: int, batch: Batch) -> float:
+    def step(self, step: int, batch: Batch) -> float:
+        """One optimiser step, the ``step``-th of the run, on one batch; returns its loss."""
         images, sex, age_months = (part.to(self.device, non_blocking=True) for part in batch)
         for group in self.optimiser.param_groups:
             group["lr"] = self.config.learning_rate * group["rate"] * self._rate(step)
