@@ -1,6 +1,6 @@
 """Does training wait for data? Images per second of the loop against the same steps on random tensors.
 
-usage: python benchmarks/throughput.py [DATA] [--backbone NAME] [--size PX] [--batch-size N] [--workers N] [--group NAME]
+usage: python benchmarks/throughput.py [DATA] [--backbone NAME] [--size PX] [--batch-size N] [--workers N]
 
 Blocks of steps on real batches (drawn, augmented, collated) and on random tensors take turns, so that a machine that
 slows down slows both. On a CPU without workers the process's CPU time is counted, else the wall's.
@@ -71,7 +71,7 @@ def main() -> None:
         clock = time.process_time if on_cpu else time.perf_counter
         sources = {"real": endless(trainer, config), "random": iter(lambda: nothing, None)}
         rates: dict[str, list[float]] = {name: [] for name in sources}
-        for name, batches in sources.items():  # warm-up
+        for batches in sources.values():  # warm-up
             images_per_second(trainer, batches, clock, config.batch_size)
         for _ in range(BLOCKS):
             for name, batches in sources.items():
