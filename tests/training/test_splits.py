@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from carpal.errors import DatasetError, InvalidArgument
 from carpal.training.datasets import Dataset, Sample, read_dataset
-from carpal.training.splits import Split, make_folds, make_split, read_split, write_split
+from carpal.training.splits import Split, make_folds, make_split, read_split, thin_out, write_split
 
+RECIPES = Path(__file__).resolve().parents[2] / "recipes"
 COMMITTED = Path(__file__).resolve().parents[2] / "recipes" / "split-rsna-shared.json"
 
 
@@ -182,3 +183,33 @@ def test_the_committed_split_of_the_shared_set_can_be_made_again(shared: Path) -
     split = read_split(COMMITTED)
     dataset = read_dataset(shared / "rsna")
     assert make_split(dataset, test=200, validation=100, seed=2017, group="highres") == split
+
+
+def test_a_thinned_set_keeps_the_spread_of_sex_and_age() -> None:
+    rng = np.random.default_rng(3)
+    ages, boys = rng.integers(1, 228, 2000), rng.random(2000) < 0.54
+    dataset = many(ages, boys)
+    some = [int(i) for i in thin_out(dataset, dataset.ids[:1800], 300)]
+    assert len(set(some)) == 300
+    assert max(some) < 1800
+    assert boys[some].mean() == pytest.approx(boys.mean(), abs=0.02)
+    assert ages[some].mean() == pytest.approx(ages.mean(), abs=3)
+    with pytest.raises(InvalidArgument, match="there are 1800"):
+        thin_out(dataset, dataset.ids[:1800], 1801)
+
+
+def test_the_committed_folds_hold_every_highres_radiograph_once() -> None:
+    folds = [read_split(RECIPES / "folds" / f"fold-{k}.json") for k in range(5)]
+    held_back = [i for fold in folds for i in fold.validation]
+    assert len(held_back) == len(set(held_back)) == 986
+    assert not any(fold.test for fold in folds)
+    thumbnails = read_split(RECIPES / "folds" / "thumbnails.json")
+    assert set(thumbnails.test) == set(held_back)  # no fold's network has met its fold as a thumbnail
+    development = read_split(RECIPES / "folds" / "development.json")
+    assert set(development.test) == set(held_back) - set(folds[4].validation)  # the locked fold is not looked at
+
+
+def test_the_committed_folds_are_those_of_the_shared_data(shared: Path) -> None:
+    made = make_folds(read_dataset(shared / "rsna"), folds=5, seed=0, group="highres")
+    for k, fold in enumerate(made):
+        assert set(read_split(RECIPES / "folds" / f"fold-{k}.json").validation) == set(fold.test)

@@ -38,6 +38,7 @@ def train(
     size: Annotated[int, typer.Option(help="Side of the prepared square in pixels.")] = 288,
     split: Split = None,
     validation: Annotated[int, typer.Option(help="Ids held back where no split file is given.")] = 100,
+    limit: Annotated[int, typer.Option(help="Train on so many ids only; 0 takes all.")] = 0,
     group: Groups = None,
     group_weight: Annotated[
         Optional[list[float]], typer.Option(help="How often to draw from each --group, in their order.")
@@ -75,6 +76,7 @@ def train(
         data=str(data),
         split=str(split or ""),
         validation=validation,
+        limit=limit,
         groups=tuple(group or ()),
         group_weights=tuple(group_weight or ()),
         recipe=recipe,

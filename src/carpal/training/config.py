@@ -22,8 +22,9 @@ class TrainConfig:
 
     ``groups`` are the folders of the data set to train on (all of them where empty) and ``group_weights`` how often a
     radiograph of each is drawn against the others. ``split`` is a split file; without one, ``validation`` ids are held
-    back. ``samples_per_epoch`` 0 means every radiograph once. ``layer_decay`` multiplies the learning rate from one
-    layer of the backbone to the one below. ``rare_ages`` 0 draws all ages as they come, 1 draws them evenly.
+    back; ``limit`` trains on so many ids only, drawn evenly over sex and age (0: on all). ``samples_per_epoch`` 0 means
+    every radiograph once. ``layer_decay`` multiplies the learning rate from one layer of the backbone to the one below.
+    ``rare_ages`` 0 draws all ages as they come, 1 draws them evenly.
     ``keep`` says which epoch's averaged weights ``best.pt`` holds at the end: the ``best`` on the validation side, or
     the ``last``, so that a held-back fold is watched without being chosen by.
     """
@@ -31,6 +32,7 @@ class TrainConfig:
     data: str
     split: str = ""
     validation: int = 100
+    limit: int = 0
     groups: tuple[str, ...] = ()
     group_weights: tuple[float, ...] = ()
     recipe: str = "hand"
@@ -65,7 +67,16 @@ class TrainConfig:
         _check(0 < self.learning_rate < 1, "the learning rate must lie between 0 and 1")
         _check(0 <= self.head_epochs <= self.epochs, "head epochs cannot exceed the epochs")
         _check(0 < self.layer_decay <= 1, "the layer decay must lie in (0, 1]")
-        for name in ("seed", "workers", "samples_per_epoch", "patience", "rare_ages", "validation", "weight_decay"):
+        for name in (
+            "seed",
+            "workers",
+            "samples_per_epoch",
+            "patience",
+            "rare_ages",
+            "validation",
+            "limit",
+            "weight_decay",
+        ):
             _check(0 <= getattr(self, name) < math.inf, f"{name.replace('_', ' ')} must be 0 or more")
         _check(0 <= self.ema_decay < 1, "the decay of the weight average must lie in [0, 1)")
         _check(not (self.patience and self.keep == "last"), "patience looks at validation, keeping the last does not")
@@ -84,6 +95,16 @@ def _check(holds: bool, message: str) -> None:
         raise InvalidArgument(message)
 
 
+_NOT_NEGATIVE = (
+    "seed",
+    "workers",
+    "samples_per_epoch",
+    "patience",
+    "rare_ages",
+    "validation",
+    "limit",
+    "weight_decay",
+)
 _CHOICES = {
     "target": ("distribution", "regression", "classes"),
     "precision": ("auto", "float32", "bfloat16"),

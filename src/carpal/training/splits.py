@@ -13,7 +13,7 @@ from carpal.errors import DatasetError, InvalidArgument
 from carpal.files import replacing
 from carpal.training.datasets import Dataset
 
-__all__ = ["Split", "make_folds", "make_split", "read_split", "write_split"]
+__all__ = ["Split", "make_folds", "make_split", "read_split", "thin_out", "write_split"]
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,15 @@ def make_split(dataset: Dataset, *, test: int, validation: int, seed: int = 0, g
     rng.shuffle(chosen_test)
     rng.shuffle(chosen_validation)
     return Split(tuple(chosen_test), tuple(chosen_validation), seed)
+
+
+def thin_out(dataset: Dataset, ids: Iterable[str], count: int, seed: int = 0) -> list[str]:
+    """``count`` of ``ids``, drawn evenly over sex and age. Raises InvalidArgument where there are fewer."""
+    wanted = set(ids)
+    order = [i for i in _stratified_order(dataset, seed, "") if i in wanted]
+    if count > len(order):
+        raise InvalidArgument(f"cannot train on {count} ids: there are {len(order)}")
+    return _evenly(order, count)
 
 
 def make_folds(dataset: Dataset, *, folds: int, seed: int = 0, group: str = "") -> list[Split]:

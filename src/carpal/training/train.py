@@ -13,7 +13,7 @@ from carpal.training.config import TrainConfig
 from carpal.training.datasets import Dataset, read_dataset
 from carpal.training.loop import Trainer
 from carpal.training.run import RunFolder
-from carpal.training.splits import Split, make_split, read_split, write_split
+from carpal.training.splits import Split, make_split, read_split, thin_out, write_split
 from carpal.training.team import Team
 from carpal.training.validation import run_recipe
 
@@ -51,7 +51,10 @@ def prepare_sides(
         split = make_split(dataset, test=0, validation=config.validation, seed=config.seed)
     _check_split(split, dataset)
     prepared = prepared_cache(dataset, run_recipe(config), cache, progress=progress)
-    train_side, validation_side = prepared.only(split.train_ids(dataset.ids)), prepared.only(split.validation)
+    train_ids = split.train_ids(dataset.ids)
+    if config.limit:
+        train_ids = thin_out(dataset, train_ids, config.limit, config.seed)
+    train_side, validation_side = prepared.only(train_ids), prepared.only(split.validation)
     for name, part in (("train", train_side), ("validate", validation_side)):
         if not len(part):
             raise DatasetError(f"{config.data}: no radiograph is left to {name} on")
