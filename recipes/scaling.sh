@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# Learning curves: in the number of thumbnails at 96 px, and in resolution with all of them. Every run draws 24,000
+# radiographs, so that only the variety differs. Tested on the thumbnails of folds 0 to 3 (n 789).
+# usage: recipes/scaling.sh [DATA] [WEIGHTS]      about 45 minutes on two CPU cores; goes on where it was
+set -euo pipefail
+cd "$(dirname "$0")/.."
+export DATA=${1:-../shared/rsna}
+export WEIGHTS=${2:-../shared/weights/mobilenetv2_100.safetensors}
+export OMP_NUM_THREADS=1
+mkdir -p runs/scaling/logs
+
+one() { # name, then what differs
+  local name=$1 out=results/scaling/$1
+  shift
+  [ -f "$out/metrics.json" ] && return
+  local options=(--backbone mobilenetv2_100 --init "$WEIGHTS" --size 96 --epochs 6 --samples-per-epoch 4000
+    --batch-size 32 --learning-rate 8e-4 --layer-decay 0.95 --augment 0.7 --keep last)
+  carpal train "$DATA" --out "runs/scaling/$name" --split recipes/folds/development.json --group lowres \
+    "${options[@]}" "$@" >"runs/scaling/logs/$name" 2>&1
+  carpal evaluate "runs/scaling/$name" --data "$DATA" --group lowres --side test --out "$out"
+}
+export -f one
+
+xargs -P 2 -L 1 bash -c 'one "$@"' _ <<LIST
+images-500 --limit 500
+images-1000 --limit 1000
+images-2000 --limit 2000
+images-4000 --limit 4000
+images-8000 --limit 8000
+images-11222
+size-32 --size 32
+size-48 --size 48
+size-64 --size 64
+size-128 --size 128
+LIST
+python recipes/scaling.py
