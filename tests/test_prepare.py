@@ -12,7 +12,17 @@ from hypothesis import strategies as st
 
 from carpal.errors import InvalidArgument
 from carpal.phantom import draw_phantom, make_phantom
-from carpal.prepare import RECIPES, Classic, HandCrop, Plain, prepare, recipe_from_dict, recipe_named, recipe_to_dict
+from carpal.prepare import (
+    RECIPES,
+    Classic,
+    HandCrop,
+    NarrowHand,
+    Plain,
+    prepare,
+    recipe_from_dict,
+    recipe_named,
+    recipe_to_dict,
+)
 from carpal.radiograph import Radiograph, read_radiograph
 
 
@@ -21,11 +31,11 @@ def radiograph_of(pixels: np.ndarray) -> Radiograph:
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_prepared_is_a_grey_square_and_always_the_same(name: str) -> None:
+def test_prepared_is_grey_of_the_recipes_shape_and_always_the_same(name: str) -> None:
     radiograph = draw_phantom(110, "F", seed=3)
     recipe = recipe_named(name, 192)
     first, second = prepare(radiograph, recipe), prepare(radiograph, recipe)
-    assert first.pixels.shape == (192, 192)
+    assert first.pixels.shape == recipe.shape == (192, 160 if name == "narrow" else 192)
     assert first.pixels.dtype == np.uint8
     assert first.pixels.max() > 150
     np.testing.assert_array_equal(first.pixels, second.pixels)
@@ -54,7 +64,7 @@ def test_recipes_that_make_no_sense_are_refused(name: str, size: int | None) -> 
         recipe_named(name, size)
 
 
-@pytest.mark.parametrize("recipe", [HandCrop(size=256), Plain(size=256), Classic()])
+@pytest.mark.parametrize("recipe", [HandCrop(size=256), NarrowHand(size=256), Plain(size=256), Classic()])
 def test_to_source_leads_back_to_the_same_place(recipe) -> None:
     phantom = make_phantom(120, "M", seed=5, shape=(1100, 900))
     prepared = prepare(phantom.radiograph, recipe)
@@ -95,11 +105,24 @@ def test_hand_removes_what_lies_outside_the_field(real_hands: list[Path]) -> Non
     assert np.mean(black) > 0.9
 
 
+def test_a_narrow_picture_holds_the_same_hand_with_less_around_it(real_hands: list[Path]) -> None:
+    lost = []
+    for path in real_hands[:20]:
+        radiograph = read_radiograph(path)
+        square, narrow = (prepare(radiograph, kind(size=192)).pixels for kind in (HandCrop, NarrowHand))
+        assert narrow.shape == (192, 160)
+        rim = np.concatenate([narrow[:, 0], narrow[:, -1]])
+        lost.append((rim > 60).mean())
+        assert (narrow > 20).mean() > (square > 20).mean()
+    assert np.mean(lost) < 0.01  # no finger is cut off at the sides
+
+
 def test_extreme_shapes_are_prepared_too() -> None:
     for shape in ((32, 900), (900, 32), (33, 33), (1, 1)):
         pixels = np.linspace(0, 1, shape[0] * shape[1]).reshape(shape)
         for name in RECIPES:
-            assert prepare(radiograph_of(pixels), recipe_named(name, 64)).pixels.shape == (64, 64)
+            recipe = recipe_named(name, 64)
+            assert prepare(radiograph_of(pixels), recipe).pixels.shape == recipe.shape
 
 
 def test_plain_keeps_the_aspect() -> None:

@@ -3,6 +3,7 @@
 A recipe is a frozen dataclass and travels inside every model file: a network is never fed what it was not trained on.
 
 ``hand``     find the hand, straighten it, crop it, blacken what is not hand, scale the intensities (the default)
+``narrow``   the same on an upright rectangle: a hand is longer than wide, and black pixels cost as much as grey ones
 ``plain``    the whole radiograph, aspect kept, padded to a square
 ``classic``  256 x 256 bicubic, contrast x 1.5, CLAHE, bilateral filter: what the notebooks of the field do
 """
@@ -42,8 +43,8 @@ PREPARATION = 1  # raised with any change of what the recipes make, so that no c
 class Prepared:
     """What a network sees of a radiograph.
 
-    ``pixels`` is (size, size) uint8, bone bright; ``to_source`` (3, 3) takes a point (x, y, 1) of it, pixel centres at
-    whole numbers, to the radiograph. ``hand_found`` is None where the recipe does not look for one.
+    ``pixels`` is uint8 of the recipe's ``shape``, bone bright; ``to_source`` (3, 3) takes a point (x, y, 1) of it, pixel
+    centres at whole numbers, to the radiograph. ``hand_found`` is None where the recipe does not look for one.
     """
 
     pixels: NDArray[np.uint8]
@@ -52,7 +53,19 @@ class Prepared:
 
 
 @dataclass(frozen=True)
-class Classic:
+class _Sized:
+    """What all recipes have: ``size`` is the number of rows that the network sees."""
+
+    size: int
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(rows, columns) of what the network sees."""
+        return self.size, self.size
+
+
+@dataclass(frozen=True)
+class Classic(_Sized):
     """The preparation of the notebook this work re-imagines; squeezes every radiograph to a square."""
 
     size: int = 256
@@ -67,7 +80,7 @@ class Classic:
 
 
 @dataclass(frozen=True)
-class Plain:
+class Plain(_Sized):
     """The whole radiograph, its long side made ``size``, padded with black to a square."""
 
     size: int = 288
@@ -79,7 +92,7 @@ class Plain:
 
 
 @dataclass(frozen=True)
-class HandCrop:
+class HandCrop(_Sized):
     """The hand alone, upright. Lengths are in radii of the largest disc inside the palm.
 
     ``wrist`` is how far below the palm's centre the crop ends (distal radius and ulna stay in), ``margin`` the space
@@ -96,8 +109,26 @@ class HandCrop:
     rgb = False
 
 
-Recipe = Classic | Plain | HandCrop
-RECIPES: dict[str, type[Recipe]] = {kind.name: kind for kind in (HandCrop, Plain, Classic)}
+@dataclass(frozen=True)
+class NarrowHand(HandCrop):
+    """``hand`` with ``width`` times as many columns as rows, in whole strides of a network (32 px, 8 in small ones).
+
+    Of 493 hands of the RSNA training set 90 % were at most 0.79 times as wide as long; wider ones are made smaller.
+    """
+
+    width: float = 0.78
+
+    name = "narrow"
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(rows, columns) of what the network sees."""
+        stride = 32 if self.size >= 128 else 8
+        return self.size, max(stride, round(self.width * self.size / stride) * stride)
+
+
+Recipe = Classic | Plain | HandCrop | NarrowHand
+RECIPES: dict[str, type[Recipe]] = {kind.name: kind for kind in (HandCrop, NarrowHand, Plain, Classic)}
 
 
 def recipe_named(name: str, size: int | None = None) -> Recipe:
@@ -134,7 +165,7 @@ def prepare(radiograph: Radiograph, recipe: Recipe) -> Prepared:
     if isinstance(recipe, Classic):
         return _classic(radiograph.pixels, recipe)
     if isinstance(recipe, Plain):
-        return _plain(radiograph.pixels, recipe)
+        return _plain(radiograph.pixels, recipe, recipe.shape)
     return _hand_crop(radiograph.pixels, recipe)
 
 
@@ -153,14 +184,16 @@ def _classic(pixels: NDArray[np.float32], recipe: Classic) -> Prepared:
     return Prepared(grey, _scaling(width / size, height / size))
 
 
-def _plain(pixels: NDArray[np.float32], recipe: Plain, hand_found: bool | None = None) -> Prepared:
+def _plain(
+    pixels: NDArray[np.float32], recipe: Plain, shape: tuple[int, int], hand_found: bool | None = None
+) -> Prepared:
     height, width = pixels.shape
-    scale = max(height, width) / recipe.size
+    scale = max(height / shape[0], width / shape[1])
     inner = (max(1, round(width / scale)), max(1, round(height / scale)))
     small = cv2.resize(pixels, inner, interpolation=cv2.INTER_AREA if scale > 1 else cv2.INTER_LINEAR)
     low, high = np.percentile(small, (recipe.low_percentile, recipe.high_percentile))
-    canvas = np.zeros((recipe.size, recipe.size), np.uint8)
-    left, top = (recipe.size - inner[0]) // 2, (recipe.size - inner[1]) // 2
+    canvas = np.zeros(shape, np.uint8)
+    left, top = (shape[1] - inner[0]) // 2, (shape[0] - inner[1]) // 2
     canvas[top : top + inner[1], left : left + inner[0]] = _to_uint8((small - low) / max(high - low, 1e-6))
     to_source = _scaling(width / inner[0], height / inner[1]) @ _shift(-left, -top)
     return Prepared(canvas, to_source, hand_found)
@@ -178,10 +211,10 @@ def _hand_crop(pixels: NDArray[np.float32], recipe: HandCrop) -> Prepared:
         reduced = cv2.resize(whole, reduced_size, interpolation=cv2.INTER_AREA)
     hand = find_hand(reduced)
     if hand is None:
-        return _plain(pixels, Plain(size=recipe.size), hand_found=False)
+        return _plain(pixels, Plain(size=recipe.size), recipe.shape, hand_found=False)
     to_reduced = _crop_matrix(hand, recipe)
     inverse = cv2.WARP_INVERSE_MAP
-    size = (recipe.size, recipe.size)
+    size = recipe.shape[::-1]
     crop = cv2.warpAffine(reduced, to_reduced[:2], size, flags=cv2.INTER_LINEAR | inverse)
     to_mask = _scaling(1 / hand.scale, 1 / hand.scale) @ to_reduced
     # Silhouette and field in one warp: two channels of one small picture.
@@ -193,7 +226,7 @@ def _hand_crop(pixels: NDArray[np.float32], recipe: HandCrop) -> Prepared:
 
 
 def _crop_matrix(hand: Hand, recipe: HandCrop) -> Matrix:
-    """(3, 3) from the prepared square to the searched image: the hand upright, its forearm cut at the wrist."""
+    """(3, 3) from the prepared picture to the searched image: the hand upright, its forearm cut at the wrist."""
     ys, xs = np.nonzero(hand.mask)
     points = (np.stack([xs, ys], 1) + 0.5) * hand.scale - np.asarray(hand.palm)
     turn = np.radians(hand.tilt_degrees)
@@ -201,8 +234,9 @@ def _crop_matrix(hand: Hand, recipe: HandCrop) -> Matrix:
     upright = points @ to_upright.T
     kept = upright[upright[:, 1] < recipe.wrist * hand.palm_radius]
     low, high = kept.min(0), kept.max(0)
-    scale = float((high - low).max()) / (1 - 2 * recipe.margin) / recipe.size
-    middle = np.full(2, (recipe.size - 1) / 2)
+    frame = np.array(recipe.shape[::-1], np.float64)  # columns, rows
+    scale = float(((high - low) / frame).max()) / (1 - 2 * recipe.margin)
+    middle = (frame - 1) / 2
     matrix = np.eye(3)
     matrix[:2, :2] = scale * to_upright.T
     matrix[:2, 2] = np.asarray(hand.palm) - 0.5 + to_upright.T @ ((low + high) / 2 - scale * middle)

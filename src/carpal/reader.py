@@ -92,7 +92,7 @@ class Reader:
             raise ModelError(f"{path.name}: an ONNX file, but not one that carpal exported")
         self.facts: ModelFacts = facts_from_json(text, path)
         self.digest = file_digest(path)
-        if self._session.get_inputs()[0].shape[1:] != [self.facts.recipe.size] * 2:
+        if self._session.get_inputs()[0].shape[1:] != list(self.facts.recipe.shape):
             raise ModelError(f"{path.name}: its network and its recipe are of different sizes")
 
     def read(
@@ -129,7 +129,7 @@ class Reader:
         )
 
     def distributions(self, prepared: NDArray[np.uint8], sexes: Sequence[Sex]) -> NDArray[np.float64]:
-        """(N, 240) probabilities per month for N prepared radiographs (N, size, size) uint8."""
+        """(N, 240) probabilities per month for N prepared radiographs (N, rows, columns) uint8."""
         sex = np.array([SEXES.index(s) for s in sexes], np.int64)
         total = np.zeros((len(sex), 240))
         for view in self.facts.views:

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from carpal.phantom import draw_phantom
-from carpal.prepare import HandCrop, prepare
+from carpal.prepare import HandCrop, NarrowHand, prepare
 from carpal.training.augment import Augmentation, augment
 
 
-@pytest.fixture(scope="module")
-def image() -> np.ndarray:
-    return prepare(draw_phantom(120, "F", seed=0), HandCrop(size=96)).pixels
+@pytest.fixture(scope="module", params=[HandCrop(size=96), NarrowHand(size=96)], ids=["square", "narrow"])
+def image(request: pytest.FixtureRequest) -> np.ndarray:
+    return prepare(draw_phantom(120, "F", seed=0), request.param).pixels
 
 
 def test_strength_zero_changes_nothing(image: np.ndarray) -> None:

@@ -12,9 +12,12 @@ from carpal.distribution import expected_months
 from carpal.errors import CarpalError, InvalidArgument, ModelError
 from carpal.reader import Reader
 from carpal.training import export as export_module
+from carpal.training.config import TrainConfig
 from carpal.training.export import export_onnx
 from carpal.training.loop import predict
+from carpal.training.network import NetworkConfig
 from carpal.training.run import load_checkpoint
+from carpal.training.train import prepare_sides, train
 from carpal.training.validation import validation_side
 
 
@@ -73,6 +76,21 @@ def test_two_runs_answer_with_the_mean_of_their_distributions(tiny_run: Path, tm
     images = np.stack([side.image(k) for k in range(len(side))])
     seen = Reader(tmp_path / "both.onnx").distributions(images, [s.sex for s in side.samples])
     np.testing.assert_allclose(expected_months(seen), expected_months(np.mean(expected, axis=0)), atol=0.05)
+
+
+def test_a_network_of_upright_rectangles_is_shipped_like_any_other(phantom_set: Path, tmp_path: Path) -> None:
+    network = NetworkConfig(backbone="custom")
+    config = TrainConfig(
+        str(phantom_set), recipe="narrow", network=network, size=64, epochs=1, batch_size=8, validation=8
+    )
+    train(config, prepare_sides(config, tmp_path / "cache"), tmp_path / "run")
+    side = validation_side(tmp_path / "run", tmp_path / "cache")
+    export_onnx([tmp_path / "run"], tmp_path / "narrow.onnx", name="narrow", validation=side)
+    reader = Reader(tmp_path / "narrow.onnx")
+    assert reader.facts.recipe.shape == (64, 48)
+    expected = predict(load_checkpoint(tmp_path / "run")[0], side, torch.device("cpu"))
+    seen = reader.read(side.samples[0].path, side.samples[0].sex).bone_age_months
+    assert seen == pytest.approx(float(expected_months(expected[0])), abs=0.05)
 
 
 def test_half_precision_halves_the_file_and_changes_no_age(exported: Path, tiny_run: Path, tmp_path: Path) -> None:

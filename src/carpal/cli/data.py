@@ -27,7 +27,7 @@ def phantom(
 def prepare(
     folder: Annotated[Path, typer.Argument(metavar="DIR")],
     out: Annotated[Path, typer.Option(help="Where the prepared PNG files go; never the input folder.")],
-    recipe: Annotated[str, typer.Option(help="hand, plain or classic.")] = "hand",
+    recipe: Annotated[str, typer.Option(help="hand, narrow, plain or classic.")] = "hand",
     size: Annotated[Optional[int], typer.Option(help="Side of the prepared square in pixels.")] = None,
     gallery: Annotated[
         Optional[Path], typer.Option(metavar="FILE.png", help="Also show some before and after.")
@@ -76,7 +76,7 @@ def features(
     out: Annotated[Path, typer.Option(metavar="FILE.parquet|FILE.npz", help="The table to write.")],
     backbone: Annotated[Optional[str], typer.Option(help="Any network carpal can train.")] = None,
     init: Annotated[str, typer.Option(help="imagenet, random, FILE.safetensors, or a run folder.")] = "imagenet",
-    recipe: Annotated[str, typer.Option(help="hand, plain or classic; a run folder brings its own.")] = "hand",
+    recipe: Annotated[str, typer.Option(help="hand, narrow, plain or classic; a run folder brings its own.")] = "hand",
     size: Annotated[int, typer.Option(help="Side of the prepared square in pixels.")] = 224,
     group: Groups = None,
     picture: Annotated[Optional[Path], typer.Option("--map", metavar="FILE.png", help="Also draw a 2-D map.")] = None,

@@ -34,7 +34,7 @@ def train(
     init: Annotated[str, typer.Option(help="imagenet, random, FILE.safetensors, or another run folder.")] = "imagenet",
     target: Annotated[str, typer.Option(help="distribution, regression or classes.")] = "distribution",
     sex: Annotated[bool, typer.Option("--sex/--no-sex", help="Tell the network the child's sex.")] = True,
-    recipe: Annotated[str, typer.Option(help="Preparation: hand, plain or classic.")] = "hand",
+    recipe: Annotated[str, typer.Option(help="Preparation: hand, narrow, plain or classic.")] = "hand",
     size: Annotated[int, typer.Option(help="Side of the prepared square in pixels.")] = 288,
     split: Split = None,
     validation: Annotated[int, typer.Option(help="Ids held back where no split file is given.")] = 100,

@@ -95,7 +95,7 @@ def _assess_run(
     distributions = predict(network.to(device), prepared, device, views=views)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    image = torch.zeros(1, 1, config.size, config.size)
+    image = torch.zeros(1, 1, *run_recipe(config).shape)
     with torch.inference_mode():
         cpu_ms = _cpu_ms(lambda: network.cpu()(image, torch.tensor([0])))
     torch.set_num_threads(threads)

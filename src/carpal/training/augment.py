@@ -1,4 +1,4 @@
-"""Random changes that leave the bone age what it is, on prepared radiographs (size, size) uint8."""
+"""Random changes that leave the bone age what it is, on prepared radiographs (rows, columns) uint8."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def augment(image: NDArray[np.uint8], rng: np.random.Generator, how: Augmentatio
 
 
 def _geometry(image: NDArray[np.uint8], rng: np.random.Generator, how: Augmentation) -> NDArray[np.uint8]:
-    size = image.shape[0]
+    frame = np.array(image.shape[::-1])  # columns, rows
     angle = np.radians(rng.uniform(-1, 1) * how.rotation_degrees * how.strength)
     scale = np.exp(rng.uniform(-1, 1) * how.scale * how.strength)
     aspect = np.exp(rng.uniform(-1, 1) * how.aspect * how.strength / 2)
@@ -51,10 +51,10 @@ def _geometry(image: NDArray[np.uint8], rng: np.random.Generator, how: Augmentat
     matrix = scale * turn @ np.diag([aspect, 1 / aspect])
     if rng.random() < how.mirror:
         matrix = matrix @ np.diag([-1.0, 1.0])
-    centre = np.full(2, (size - 1) / 2)
-    shift = rng.uniform(-1, 1, 2) * how.shift * how.strength * size
+    centre = (frame - 1) / 2
+    shift = rng.uniform(-1, 1, 2) * how.shift * how.strength * frame
     affine = np.column_stack([matrix, centre + shift - matrix @ centre])
-    return cv2.warpAffine(image, affine, (size, size), flags=cv2.INTER_LINEAR)
+    return cv2.warpAffine(image, affine, image.shape[::-1], flags=cv2.INTER_LINEAR)
 
 
 def _intensities(image: NDArray[np.uint8], rng: np.random.Generator, how: Augmentation) -> NDArray[np.uint8]:
@@ -77,13 +77,12 @@ def _intensities(image: NDArray[np.uint8], rng: np.random.Generator, how: Augmen
 def _resolution(image: NDArray[np.uint8], rng: np.random.Generator, how: Augmentation) -> NDArray[np.uint8]:
     if rng.random() >= how.low_resolution * how.strength:
         return image
-    size = image.shape[0]
-    small = max(16, int(size / rng.uniform(1.2, how.coarsest)))
+    rows, columns = image.shape
+    coarse = rng.uniform(1.2, how.coarsest)
+    small = (max(12, int(columns / coarse)), max(16, int(rows / coarse)))
     # Thumbnails in the wild are averaged or subsampled: learn both.
     shrink = cv2.INTER_AREA if rng.random() < 0.6 else cv2.INTER_LINEAR
-    return cv2.resize(
-        cv2.resize(image, (small, small), interpolation=shrink), (size, size), interpolation=cv2.INTER_LINEAR
-    )
+    return cv2.resize(cv2.resize(image, small, interpolation=shrink), (columns, rows), interpolation=cv2.INTER_LINEAR)
 
 
 def _blocks(image: NDArray[np.uint8], rng: np.random.Generator, how: Augmentation) -> None:
@@ -98,6 +97,6 @@ def _blocks(image: NDArray[np.uint8], rng: np.random.Generator, how: Augmentatio
         turned = np.rot90(image, int(rng.integers(4)))
         turned[top : top + height, left : left + width] = rng.integers(150, 256)
     if rng.random() < how.erase * how.strength:
-        left, top = rng.integers(0, size, 2)
+        left, top = rng.integers(0, image.shape[::-1])
         width, height = (rng.uniform(0.05, 0.18, 2) * size).astype(int) + 1
         image[top : top + height, left : left + width] = rng.integers(0, 120)

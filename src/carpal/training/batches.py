@@ -16,16 +16,14 @@ from carpal.training.config import TrainConfig
 
 __all__ = ["Batch", "draw_epoch", "plain_batches", "train_batches"]
 
-Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor]  # images (N, 1, S, S) in 0..1, sex (N,), age_months (N,)
+Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor]  # images (N, 1, H, W) in 0..1, sex (N,), age_months (N,)
 
 
 class _Drawn(Dataset):
     """Item k is the k-th draw of the epoch, augmented with randomness of its own, whichever process loads it."""
 
-    def __init__(
-        self, cache: PreparedCache, draws: NDArray[np.int64], how: Augmentation, key: tuple[int, ...], size: int
-    ) -> None:
-        self.cache, self.draws, self.how, self.key, self.size = cache, draws, how, key, size
+    def __init__(self, cache: PreparedCache, draws: NDArray[np.int64], how: Augmentation, key: tuple[int, ...]) -> None:
+        self.cache, self.draws, self.how, self.key = cache, draws, how, key
 
     def __len__(self) -> int:
         return len(self.draws)
@@ -63,7 +61,7 @@ def train_batches(
     draws = draw_epoch(cache, config, epoch)
     draws = draws[: max(len(draws) // processes, 1) * processes][rank::processes]
     key = (config.seed, epoch) if processes == 1 else (config.seed, epoch, rank)
-    items = _Drawn(cache, draws, config.augmentation, key, config.size)
+    items = _Drawn(cache, draws, config.augmentation, key)
     loader = DataLoader(
         items,
         batch_size=config.batch_size,

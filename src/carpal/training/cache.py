@@ -28,7 +28,7 @@ _CHUNK = 64
 class PreparedCache:
     """Prepared radiographs of ``samples``: ``image(k)`` shows ``samples[k]``. The array stays on disk, read-only."""
 
-    array: NDArray[np.uint8]  # (M, size, size), memory-mapped; may hold more than this selection
+    array: NDArray[np.uint8]  # (M, rows, columns), memory-mapped; may hold more than this selection
     rows: NDArray[np.int64]  # (N,) where each sample lies in it
     samples: tuple[Sample, ...]
     problems: tuple[Problem, ...]
@@ -37,7 +37,7 @@ class PreparedCache:
         return len(self.samples)
 
     def image(self, k: int) -> NDArray[np.uint8]:
-        """(size, size) uint8, bone bright."""
+        """(rows, columns) uint8, bone bright."""
         return self.array[self.rows[k]]
 
     def only(self, ids: Iterable[str]) -> PreparedCache:
@@ -68,7 +68,7 @@ def prepared_cache(
         folder / f"{recipe.name}-{recipe.size}-{key}.npy",
         folder / f"{recipe.name}-{recipe.size}-{key}.json",
     )
-    shape = (len(dataset.samples), recipe.size, recipe.size)
+    shape = (len(dataset.samples), *recipe.shape)
     state: dict[str, Any] = _read_state(state_path) if _is_whole(array_path, shape) else {"done": 0, "failed": {}}
     if state["done"] < shape[0]:
         _fill(dataset.samples, recipe, array_path, state_path, state, shape, workers, progress)
@@ -129,7 +129,7 @@ def _fill(
 
 def _prepare_chunk(job: tuple[tuple[Sample, ...], Recipe]) -> tuple[NDArray[np.uint8], dict[int, str]]:
     samples, recipe = job
-    images = np.zeros((len(samples), recipe.size, recipe.size), np.uint8)
+    images = np.zeros((len(samples), *recipe.shape), np.uint8)
     failed = {}
     for k, sample in enumerate(samples):
         try:

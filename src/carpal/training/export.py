@@ -51,7 +51,7 @@ class Exported:
 
 
 class _FromBytes(nn.Module):
-    """Takes what ``prepare`` gives, (N, size, size) uint8, so that nothing is left to do between the two; several
+    """Takes what ``prepare`` gives, (N, rows, columns) uint8, so that nothing is left to do between the two; several
     networks answer with the mean of their distributions."""
 
     def __init__(self, networks: Sequence[BoneAgeNetwork]) -> None:
@@ -107,7 +107,7 @@ def export_onnx(
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent) as folder:
         part = Path(folder) / "model.onnx"
-        _write_onnx(networks, configs[0].size, facts, part, half)
+        _write_onnx(networks, facts, part, half)
         parity = _parity(part, validation, distributions)
         if not parity <= _PARITY_MONTHS:  # so put, a NaN is refused too
             raise ModelError(f"{out}: ONNX Runtime and torch differ by {parity:.3f} months; nothing was written")
@@ -122,11 +122,11 @@ def _calibrate(distributions: NDArray[np.float64], validation: PreparedCache) ->
     return fit_calibration(found, f"{len(found)} validation radiographs")
 
 
-def _write_onnx(networks: Sequence[BoneAgeNetwork], size: int, facts: ModelFacts, path: Path, half: bool) -> None:
+def _write_onnx(networks: Sequence[BoneAgeNetwork], facts: ModelFacts, path: Path, half: bool) -> None:
     import onnx
 
     # Two, not one: a batch of one would be taken for a constant.
-    inputs = (torch.zeros(2, size, size, dtype=torch.uint8), torch.zeros(2, dtype=torch.int64))
+    inputs = (torch.zeros(2, *facts.recipe.shape, dtype=torch.uint8), torch.zeros(2, dtype=torch.int64))
     batch = torch.export.Dim("batch", min=1, max=1024)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter warns of its own deprecated calls

@@ -26,6 +26,7 @@ from carpal.training.config import TrainConfig
 from carpal.training.network import BoneAgeNetwork, ClassesHead
 from carpal.training.run import RunFolder, load_weights
 from carpal.training.team import Team
+from carpal.training.validation import run_recipe
 
 __all__ = ["Trainer", "pick_device", "predict"]
 
@@ -184,7 +185,7 @@ def _try_size(network: BoneAgeNetwork, config: TrainConfig) -> None:
     """One look at nothing, so that a size the network cannot take is refused before hours of work."""
     try:
         with torch.inference_mode():
-            network.eval()(torch.zeros(2, 1, config.size, config.size), torch.tensor([0, 1]))
+            network.eval()(torch.zeros(2, 1, *run_recipe(config).shape), torch.tensor([0, 1]))
     except (RuntimeError, AssertionError, ValueError) as error:
         raise InvalidArgument(f"{config.network.backbone} cannot take radiographs of {config.size} px") from error
 
