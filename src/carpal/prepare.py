@@ -43,8 +43,8 @@ PREPARATION = 1  # raised with any change of what the recipes make, so that no c
 class Prepared:
     """What a network sees of a radiograph.
 
-    ``pixels`` is uint8 of the recipe's ``shape``, bone bright; ``to_source`` (3, 3) takes a point (x, y, 1) of it, pixel
-    centres at whole numbers, to the radiograph. ``hand_found`` is None where the recipe does not look for one.
+    ``pixels`` is uint8 of the recipe's ``shape``, bone bright; ``to_source`` (3, 3) takes a point (x, y, 1) of it,
+    pixel centres at whole numbers, to the radiograph. ``hand_found`` is None where the recipe does not look for one.
     """
 
     pixels: NDArray[np.uint8]
