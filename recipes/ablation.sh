@@ -23,6 +23,7 @@ export -f one
 
 xargs -P 2 -L 1 bash -c 'one "$@"' _ <<LIST
 reference
+preparation-narrow --recipe narrow
 preparation-plain --recipe plain
 preparation-classic --recipe classic
 init-random --init random
