@@ -1,6 +1,6 @@
 """What smaller weights cost: the same network in float32, with float16 storage, in int8, and with OpenVINO in bfloat16.
 
-usage: python benchmarks/precision.py RUN [--data DATA] [--group NAME] [--mirror]      about three minutes
+usage: python benchmarks/precision.py RUN [--data DATA] [--group NAME] [--views N]      about three minutes
 
 MAE on the validation side of the run's own split, difference to float32 by paired bootstrap, CPU milliseconds per
 radiograph on one thread after preparation, megabytes on disk. int8: static QDQ, 64 training radiographs calibrate the
@@ -30,6 +30,7 @@ from carpal.training.datasets import read_dataset
 from carpal.training.export import export_onnx
 from carpal.training.splits import read_split
 from carpal.training.validation import run_recipe, validation_side
+from carpal.views import VIEW_SETS, seen_as
 
 Answer = Callable[[np.ndarray, np.ndarray], np.ndarray]  # (N, S, S) uint8 and (N,) sex to (N, 240)
 
@@ -46,7 +47,7 @@ def by_openvino(path: Path, views: tuple[str, ...]) -> Answer:
     network = openvino.Core().compile_model(str(path), "CPU", options)
 
     def answer(images: np.ndarray, sex: np.ndarray) -> np.ndarray:
-        seen = [network([np.ascontiguousarray(images[:, :, ::-1] if v == "mirror" else images), sex])[0] for v in views]
+        seen = [network([seen_as(images, view), sex])[0] for view in views]
         return np.mean(seen, axis=0)
 
     return answer
@@ -92,10 +93,10 @@ def main() -> None:
     parser.add_argument("run", type=Path)
     parser.add_argument("--data", type=Path)
     parser.add_argument("--group", default="highres")
-    parser.add_argument("--mirror", action="store_true")
+    parser.add_argument("--views", type=int, default=1)
     parser.add_argument("--cache", default="cache")
     chosen = parser.parse_args()
-    views = ("", "mirror") if chosen.mirror else ("",)
+    views = VIEW_SETS[chosen.views]
     side = validation_side(chosen.run, chosen.cache, data=chosen.data, groups=(chosen.group,))
     config = read_config(chosen.run)
     trained = read_dataset(chosen.data or config.data, groups=(chosen.group,))

@@ -35,4 +35,4 @@ for fold in $FOLDS; do
 done
 runs=()
 for fold in $FOLDS; do runs+=("$RUNS/fold-$fold"); done
-carpal evaluate "${runs[@]}" --data "$DATA" --side validation --group highres --mirror --out "results/oof/$BACKBONE"
+carpal evaluate "${runs[@]}" --data "$DATA" --side validation --group highres --views 3 --out "results/oof/$BACKBONE"

@@ -15,10 +15,10 @@ for name in $MEMBERS ensemble; do
 done
 carpal compare $(for m in $MEMBERS ensemble; do echo "results/oof/$m"; done) --out results/models
 
-carpal export "runs/$DEFAULT/fold-$LOCKED" --out src/carpal/models/default.onnx --name default --mirror \
+carpal export "runs/$DEFAULT/fold-$LOCKED" --out src/carpal/models/default.onnx --name default --views 3 \
   --group highres --calibration "results/oof/$DEFAULT/calibration.json"
 carpal export $(for m in $MEMBERS; do echo "runs/$m/fold-$LOCKED"; done) --out src/carpal/models/ensemble.onnx \
-  --name ensemble --mirror --group highres --calibration results/oof/ensemble/calibration.json
+  --name ensemble --views 3 --group highres --calibration results/oof/ensemble/calibration.json
 for name in default ensemble; do
   carpal evaluate "$name" --data "$DATA" --group highres --split "recipes/folds/fold-$LOCKED.json" --side validation \
     --out "results/$name"

@@ -70,6 +70,7 @@ LOWER_FIRST = (
     "radiograph",
     "hand",
     "prepare",
+    "views",
     "modelfile",
     "reader",
     "batch",

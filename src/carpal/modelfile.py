@@ -12,18 +12,18 @@ from typing import Any
 from carpal.calibration import Calibration, calibration_from_dict, uncalibrated
 from carpal.errors import CarpalError, ModelError
 from carpal.prepare import Recipe, recipe_from_dict, recipe_to_dict
+from carpal.views import VIEWS
 
 __all__ = ["METADATA_KEY", "ModelFacts", "facts_from_json", "file_digest", "find_model", "shipped_models"]
 
 METADATA_KEY = "carpal"
-VIEWS = {"", "mirror"}
 _FORMAT = 2
 
 
 @dataclass(frozen=True)
 class ModelFacts:
-    """``recipe`` is what the network must be fed, ``views`` are averaged ("" as it is, "mirror"), ``calibration`` makes
-    the distribution's intervals hold. ``card`` holds data, licence, training, metrics and limits.
+    """``recipe`` is what the network must be fed, ``views`` (names of ``carpal.views``) are averaged, ``calibration``
+    makes the distribution's intervals hold. ``card`` holds data, licence, training, metrics and limits.
     """
 
     name: str
@@ -53,7 +53,7 @@ def facts_from_json(text: str, file: Path) -> ModelFacts:
         if values["format"] != _FORMAT:
             raise ModelError(f"{file.name}: made by another version of carpal (format {values['format']})")
         views, calibration = tuple(values["views"]), calibration_from_dict(values["calibration"])
-        if not views or not set(views) <= VIEWS:
+        if not views or not set(views) <= set(VIEWS):
             raise ModelError(f"{file.name}: its views {views} make no sense")
         recipe = recipe_from_dict(values["recipe"])
         return ModelFacts(str(values["name"]), recipe, views, calibration, dict(values["card"]))

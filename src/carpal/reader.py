@@ -16,6 +16,7 @@ from carpal.errors import InvalidArgument, MissingSex, ModelError
 from carpal.modelfile import METADATA_KEY, ModelFacts, facts_from_json, file_digest, find_model
 from carpal.prepare import Prepared, prepare
 from carpal.radiograph import SEXES, Radiograph, Sex, read_radiograph
+from carpal.views import seen_as
 
 __all__ = ["Reader", "Reading", "check_sex", "years_and_months"]
 
@@ -133,8 +134,7 @@ class Reader:
         sex = np.array([SEXES.index(s) for s in sexes], np.int64)
         total = np.zeros((len(sex), 240))
         for view in self.facts.views:
-            pixels = prepared[:, :, ::-1] if view == "mirror" else prepared
-            (seen,) = self._session.run(None, {"radiograph": np.ascontiguousarray(pixels), "sex": sex})
+            (seen,) = self._session.run(None, {"radiograph": seen_as(prepared, view), "sex": sex})
             total += seen
         if not (np.isfinite(total).all() and (total.sum(axis=1) > 0).all()):
             raise ModelError(f"model {self.facts.name} answers with something that is no distribution")

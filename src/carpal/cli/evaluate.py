@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from carpal.cli.options import Cache, Groups, Split
+from carpal.cli.options import Cache, Groups, Split, Views, view_set
 from carpal.cli.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -37,9 +37,7 @@ def evaluate(
     split: Split = None,
     side: Side = "test",
     group: Groups = None,
-    mirror: Annotated[bool, typer.Option("--mirror", help="Average a run's answer with that to the mirrored hand.")] = (
-        False
-    ),
+    views: Views = 1,
     cache: Cache = Path("cache"),
 ) -> None:
     """Measure how well a run, a model file or a table of predictions does, with intervals, figures and a page.
@@ -63,7 +61,7 @@ def evaluate(
         return
     if data is None:
         raise InvalidArgument("say which data set to read with --data")
-    assessed = _assess_all(named, data, split, side, group, ("", "mirror") if mirror else ("",), cache)
+    assessed = _assess_all(named, data, split, side, group, view_set(views), cache)
     title = f"Evaluation of {', '.join(Path(name).name for name in named)}"
     if out is None:
         print(_mae_line(measure_all(assessed.predictions)))

@@ -12,13 +12,26 @@ import typer
 if TYPE_CHECKING:
     from carpal.training.datasets import Problem
 
-__all__ = ["Cache", "Groups", "Split", "need_torch", "print_problems"]
+__all__ = ["Cache", "Groups", "Split", "Views", "need_torch", "print_problems", "view_set"]
 
 Groups = Annotated[
     Optional[list[str]], typer.Option("--group", help="Only this folder of the data set (highres, lowres); repeatable.")
 ]
 Cache = Annotated[Path, typer.Option(help="Folder for prepared radiographs; may be shared by runs.")]
 Split = Annotated[Optional[Path], typer.Option(metavar="FILE.json", help="Which ids are held back.")]
+Views = Annotated[
+    int, typer.Option(help="Views of each radiograph to average: 1, 2 (mirrored too) or 3 (smaller and larger too).")
+]
+
+
+def view_set(count: int) -> tuple[str, ...]:
+    """The views behind ``--views``. Raises InvalidArgument."""
+    from carpal.errors import InvalidArgument
+    from carpal.views import VIEW_SETS
+
+    if count not in VIEW_SETS:
+        raise InvalidArgument(f"--views {count} is none of {', '.join(map(str, VIEW_SETS))}")
+    return VIEW_SETS[count]
 
 
 def print_problems(problems: Sequence[Problem], most: int = 5) -> None:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Optional, cast
 
 import typer
 
-from carpal.cli.options import Cache, Groups, Split, need_torch, print_problems
+from carpal.cli.options import Cache, Groups, Split, Views, need_torch, print_problems, view_set
 from carpal.cli.progress import progress_bar
 
 
@@ -176,9 +176,7 @@ def export(
     ],
     out: Annotated[Path, typer.Option(metavar="FILE.onnx", help="The model file to write.")],
     name: Annotated[str, typer.Option(help="What the model calls itself in every reading.")],
-    mirror: Annotated[
-        bool, typer.Option("--mirror", help="Read each radiograph mirrored too: twice the cost.")
-    ] = False,
+    views: Views = 1,
     calibration: Annotated[
         Optional[Path], typer.Option(metavar="FILE.json", help="Interval widths from carpal calibrate.")
     ] = None,
@@ -200,7 +198,7 @@ def export(
         out,
         name=name,
         validation=side,
-        views=("", "mirror") if mirror else ("",),
+        views=view_set(views),
         calibration=read_calibration(calibration) if calibration else None,
         half=half,
     )

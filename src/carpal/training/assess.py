@@ -44,7 +44,7 @@ def assess(
 ) -> Assessed:
     """Read every radiograph of ``dataset`` with a run folder (torch) or a model file (ONNX Runtime).
 
-    ``views`` are averaged for a run ("" as it is, "mirror"); a model file brings its own.
+    ``views`` (names of ``carpal.views``) are averaged for a run; a model file brings its own.
     """
     if (Path(model) / "config.json").is_file():
         return _assess_run(Path(model), dataset, cache, views, progress)

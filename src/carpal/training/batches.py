@@ -13,6 +13,7 @@ from carpal.radiograph import SEXES
 from carpal.training.augment import Augmentation, augment
 from carpal.training.cache import PreparedCache
 from carpal.training.config import TrainConfig
+from carpal.views import seen_as
 
 __all__ = ["Batch", "draw_epoch", "plain_batches", "train_batches"]
 
@@ -72,14 +73,13 @@ def train_batches(
     return iter(loader)
 
 
-def plain_batches(cache: PreparedCache, batch_size: int) -> Iterator[Batch]:
-    """Every radiograph once, in order, as it is."""
+def plain_batches(cache: PreparedCache, batch_size: int, view: str = "") -> Iterator[Batch]:
+    """Every radiograph once, in order, in that view (``carpal.views``)."""
     for start in range(0, len(cache.samples), batch_size):
         chosen = range(start, min(start + batch_size, len(cache.samples)))
+        images = seen_as(np.stack([cache.image(k) for k in chosen]), view)
         samples = [cache.samples[k] for k in chosen]
-        yield _collate(
-            [(cache.image(k), SEXES.index(s.sex), s.age_months) for k, s in zip(chosen, samples, strict=True)]
-        )
+        yield _collate([(i, SEXES.index(s.sex), s.age_months) for i, s in zip(images, samples, strict=True)])
 
 
 def _collate(items: list[tuple[NDArray[np.uint8], int, float]]) -> Batch:

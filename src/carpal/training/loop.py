@@ -229,11 +229,14 @@ def predict(
     batch_size: int = 32,
     views: Iterable[str] = ("",),
 ) -> NDArray[np.float64]:
-    """(N, 240) distributions of every radiograph in the cache, averaged over ``views`` ("" as it is, "mirror")."""
+    """(N, 240) distributions of every radiograph in the cache, averaged over ``views`` (names of ``carpal.views``)."""
     network.eval()
-    rows = []
-    for images, sex, _ in plain_batches(cache, batch_size):
-        images = images.to(device).contiguous(memory_format=torch.channels_last)
-        seen = [network(images.flip(3) if view == "mirror" else images, sex.to(device)) for view in views]
-        rows.append(torch.stack(seen).mean(0).double().cpu().numpy())
-    return np.concatenate(rows) if rows else np.zeros((0, 240))
+
+    def seen(view: str) -> NDArray[np.float64]:
+        rows = []
+        for images, sex, _ in plain_batches(cache, batch_size, view):
+            images = images.to(device).contiguous(memory_format=torch.channels_last)
+            rows.append(network(images, sex.to(device)).double().cpu().numpy())
+        return np.concatenate(rows) if rows else np.zeros((0, 240))
+
+    return np.mean([seen(view) for view in views], axis=0)
