@@ -29,7 +29,7 @@ def evaluations(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ids, sexes = tuple(map(str, range(300))), tuple(np.array(["F", "M"])[rng.integers(0, 2, 300)])
     for name in ("one", "two"):
         mean = np.clip(reference + rng.normal(0, 9, 300), 5, 232)
-        weights = np.exp(-0.5 * ((np.arange(240) - mean[:, None]) / 5) ** 2)  # too sure of itself
+        weights = np.exp(-0.5 * ((np.arange(240) - mean[:, None]) / 3) ** 2)  # too sure of itself
         found = Distributions(ids, sexes, ("",) * 300, reference, weights / weights.sum(1, keepdims=True))
         write_distributions(found, root / name / "distributions.npz")
     for k in range(3):
