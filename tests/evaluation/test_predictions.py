@@ -36,9 +36,9 @@ def test_mean_interval_and_masses_come_from_the_distribution() -> None:
 
 
 def test_the_class_is_the_most_probable_one_not_that_of_the_mean() -> None:
-    torn = 0.45 * spike(60) + 0.55 * spike(200)  # mean 137 lies in class 2, where no mass is
-    found = Predictions.from_distributions(["a"], ["M"], [200], [torn])
-    assert found.predicted_months[0] == 137
+    torn = 0.4 * spike(60) + 0.6 * spike(204)  # mean 146.4 lies in class 3, where no mass is
+    found = Predictions.from_distributions(["a"], ["M"], [204], [torn])
+    assert found.predicted_months[0] == 146.4
     assert found.predicted_classes.tolist() == [4]
     assert found.class_origin == "most probable class"
 
