@@ -137,21 +137,31 @@ def test_a_truncated_radiograph_is_refused(reader: Reader, phantom_png: Path) ->
         reader.read(phantom_png.read_bytes()[:-2000], sex="F")
 
 
-def test_the_shipped_model_is_small_and_has_a_card() -> None:
-    path = shipped_models()["default"]
-    assert path.stat().st_size <= 20e6
+@pytest.mark.parametrize(("name", "most_bytes"), [("default", 20e6), ("ensemble", 80e6)])
+def test_a_shipped_model_is_small_calibrated_and_has_a_card(name: str, most_bytes: float) -> None:
+    path = shipped_models()[name]
+    assert path.stat().st_size <= most_bytes
     assert path.with_suffix(".md").is_file()
-    card = Reader(path).facts.card
-    assert "research" in card["licence"]
-    assert card["train_images"] > 10_000
+    facts = Reader(name).facts
+    assert facts.name == name
+    assert "research" in facts.card["licence"]
+    assert facts.card["train_images"] > 10_000
+    assert "out of fold" in facts.calibration.source
+    assert len(facts.calibration.ages_months) > 5
+
+
+def test_the_shipped_models_agree_on_a_radiograph(reader: Reader, real_hands: list[Path]) -> None:
+    ensemble = Reader("ensemble")
+    differences = [abs(reader.read(p, "F").bone_age_months - ensemble.read(p, "F").bone_age_months) for p in real_hands]
+    assert 0 < np.mean(differences) < 12
 
 
 def test_older_hands_are_read_as_older(reader: Reader, shared: Path) -> None:
     import csv
 
     rows = list(csv.DictReader((shared / "rsna" / "labels.csv").open()))
-    split = json.loads((Path(__file__).parents[1] / "recipes" / "split-rsna-shared.json").read_text())
-    held_back = [row for row in rows if row["id"] in set(split["test"])][::10]
+    split = json.loads((Path(__file__).parents[1] / "recipes" / "folds" / "fold-4.json").read_text())
+    held_back = [row for row in rows if row["id"] in set(split["validation"])][::10]
     ages = [float(row["boneage"]) for row in held_back]
     seen = [
         reader.read(
