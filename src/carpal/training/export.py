@@ -42,10 +42,12 @@ _LIMITS = "decision support for research, not a medical device; not tested on wr
 
 @dataclass(frozen=True)
 class Exported:
-    """The file written, and the largest difference in months between it and torch on ``compared`` radiographs."""
+    """The file written. On ``compared`` radiographs, ``parity_months`` is the largest difference between ONNX Runtime
+    and torch, ``rounding_months`` the mean one that storing the weights in half precision makes."""
 
     path: Path
     parity_months: float
+    rounding_months: float
     compared: int
     size_bytes: int
 
@@ -79,8 +81,8 @@ def export_onnx(
     Without a ``calibration`` the intervals are fitted to ``validation`` where it is large enough. ``half`` stores the
     weights in half precision; they are computed with in single precision all the same.
 
-    Raises ModelError where ONNX Runtime and torch differ by more than 0.05 months on the validation radiographs,
-    InvalidArgument for runs that were trained on different preparations.
+    Raises ModelError where ONNX Runtime and torch differ by more than 0.05 months on a validation radiograph, or half
+    precision moves them by more than that on average; InvalidArgument for runs trained on different preparations.
     """
     if Path(out).suffix.lower() != ".onnx":
         raise InvalidArgument(f"{out}: a model file is called something.onnx")
@@ -107,12 +109,18 @@ def export_onnx(
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent) as folder:
         part = Path(folder) / "model.onnx"
-        _write_onnx(networks, facts, part, half)
-        parity = _parity(part, validation, distributions)
+        _write_onnx(networks, facts, part)
+        parity = float(np.max(_differences(part, validation, distributions)))
         if not parity <= _PARITY_MONTHS:  # so put, a NaN is refused too
             raise ModelError(f"{out}: ONNX Runtime and torch differ by {parity:.3f} months; nothing was written")
+        rounding = 0.0
+        if half:
+            _store_half(part)
+            rounding = float(np.mean(_differences(part, validation, distributions)))
+            if not rounding <= _PARITY_MONTHS:
+                raise ModelError(f"{out}: half precision moves ages by {rounding:.3f} months on average: use --single")
         os.replace(part, out)
-    return Exported(out, parity, len(validation), out.stat().st_size)
+    return Exported(out, parity, rounding, len(validation), out.stat().st_size)
 
 
 def _calibrate(distributions: NDArray[np.float64], validation: PreparedCache) -> Calibration:
@@ -122,7 +130,7 @@ def _calibrate(distributions: NDArray[np.float64], validation: PreparedCache) ->
     return fit_calibration(found, f"{len(found)} validation radiographs")
 
 
-def _write_onnx(networks: Sequence[BoneAgeNetwork], facts: ModelFacts, path: Path, half: bool) -> None:
+def _write_onnx(networks: Sequence[BoneAgeNetwork], facts: ModelFacts, path: Path) -> None:
     import onnx
 
     # Two, not one: a batch of one would be taken for a constant.
@@ -145,17 +153,17 @@ def _write_onnx(networks: Sequence[BoneAgeNetwork], facts: ModelFacts, path: Pat
     model = onnx.load(path)
     del model.metadata_props[:]
     onnx.helper.set_model_props(model, {METADATA_KEY: facts.to_json()})
-    if half:
-        _store_half(model.graph)
     _forget_source_lines(model.graph)
     onnx.save(model, path)
 
 
-def _store_half(graph: Any) -> None:
+def _store_half(path: Path) -> None:
     """Weights as float16 with a cast behind them: half the file. ONNX Runtime does the casts once, when it loads."""
+    import onnx
     from onnx import TensorProto, helper, numpy_helper
 
-    casts = []
+    model = onnx.load(path)
+    graph, casts = model.graph, []
     for weight in list(graph.initializer):
         if weight.data_type != TensorProto.FLOAT or np.prod(weight.dims) < _FEW_WEIGHTS:
             continue
@@ -168,6 +176,7 @@ def _store_half(graph: Any) -> None:
     nodes = [*casts, *graph.node]
     del graph.node[:]
     graph.node.extend(nodes)
+    onnx.save(model, path)
 
 
 def _forget_source_lines(graph: Any) -> None:
@@ -178,10 +187,11 @@ def _forget_source_lines(graph: Any) -> None:
         item.doc_string = ""
 
 
-def _parity(path: Path, validation: PreparedCache, expected: NDArray[np.float64]) -> float:
+def _differences(path: Path, validation: PreparedCache, expected: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(N,) months between what the file and torch say of each radiograph."""
     reader = Reader(path)
     seen = [reader.distributions(validation.image(k)[None], [s.sex])[0] for k, s in enumerate(validation.samples)]
-    return float(np.max(np.abs(expected_months(np.array(seen)) - expected_months(expected))))
+    return np.abs(expected_months(np.array(seen)) - expected_months(expected))
 
 
 def _join_cards(cards: list[dict[str, Any]]) -> dict[str, Any]:
