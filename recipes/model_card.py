@@ -50,7 +50,7 @@ def main(model: str, out_of_fold: Path, locked: Path) -> None:
     print("| | |\n|---|---|")
     for name, value in (
         ("file", f"{path.name}, {path.stat().st_size / 1e6:.1f} MB, SHA-256 `{reader.digest}`"),
-        ("network", f"{either(card['backbone'])}, each with an embedding of the sex; a distribution over 240 months"),
+        ("network", f"{either(card['backbone'])}, with an embedding of the sex; answers with a distribution over 240 months"),
         ("preparation", f"`{json.dumps(recipe_to_dict(facts.recipe))}`"),
         ("views averaged", ", ".join(view or "as it is" for view in facts.views)),
         ("trained on", f"{either(card['train_images'])} images of the RSNA 2017 training set, 11,025 thumbnails first"),
@@ -64,7 +64,7 @@ def main(model: str, out_of_fold: Path, locked: Path) -> None:
     print("\n## Figures (95 % bootstrap intervals)\n")
     print("*Out of fold*: five networks of this recipe, each on the fifth of the 986 radiographs that it did not see "
           "(`recipes/crossval.sh`; intervals calibrated on the other folds). *Locked fold*: the shipped file itself on "
-          "the fifth that it did not see, looked at once.\n")  # fmt: skip
+          "the fifth that it did not see and that nothing was chosen by.\n")  # fmt: skip
     print(f"| | out of fold, n {oof['overall']['n']} | locked fold, n {held_back['overall']['n']} |\n|---|---|---|")
     for title, name, percent in FIGURES:
         print(

@@ -14,6 +14,7 @@ for name in $MEMBERS ensemble; do
   carpal coverage "results/oof/$name" --folds recipes/folds
 done
 carpal compare $(for m in $MEMBERS ensemble; do echo "results/oof/$m"; done) --out results/models
+sed 's#(forest.png)#(models/forest.png)#' results/models/comparison.md | cat - recipes/notebook_models.md > results/models.md
 
 carpal export "runs/$DEFAULT/fold-$LOCKED" --out src/carpal/models/default.onnx --name default --views 3 \
   --group highres --calibration "results/oof/$DEFAULT/calibration.json"
