@@ -93,7 +93,7 @@ def test_readings_are_plain_json(reader: Reader) -> None:
 
 
 def test_a_batch_gives_what_single_radiographs_give(reader: Reader) -> None:
-    images = np.random.default_rng(0).integers(0, 255, (3, *[reader.facts.recipe.size] * 2), np.uint8)
+    images = np.random.default_rng(0).integers(0, 255, (3, *reader.facts.recipe.shape), np.uint8)
     together = reader.distributions(images, ["F", "M", "F"])
     alone = np.concatenate([reader.distributions(images[k : k + 1], [s]) for k, s in enumerate("FMF")])
     np.testing.assert_allclose(together, alone, atol=1e-5)
