@@ -50,7 +50,7 @@ def main(model: str, out_of_fold: Path, locked: Path) -> None:
     print("| | |\n|---|---|")
     for name, value in (
         ("file", f"{path.name}, {path.stat().st_size / 1e6:.1f} MB, SHA-256 `{reader.digest}`"),
-        ("network", f"{either(card['backbone'])}, with an embedding of the sex; answers with a distribution over 240 months"),
+        ("network", f"{either(card['backbone'])}, with an embedding of the sex; a distribution over 240 months"),
         ("preparation", f"`{json.dumps(recipe_to_dict(facts.recipe))}`"),
         ("views averaged", ", ".join(view or "as it is" for view in facts.views)),
         ("trained on", f"{either(card['train_images'])} images of the RSNA 2017 training set, 11,025 thumbnails first"),
