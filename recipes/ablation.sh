@@ -27,7 +27,6 @@ preparation-narrow --recipe narrow
 preparation-plain --recipe plain
 preparation-classic --recipe classic
 init-random --init random
-init-random-long --init random --epochs 9
 sex-out --no-sex
 target-regression --target regression
 target-classes --target classes
@@ -42,6 +41,7 @@ depth-decay-0.8 --layer-decay 0.8
 depth-decay-1.0 --layer-decay 1.0
 rare-ages-0.5 --rare-ages 0.5
 longer --epochs 9
+init-random-long --init random --epochs 9
 LIST
 carpal compare results/ablation/*/ --out results/ablation --reference reference
 sed 's#(forest.png)#(ablation/forest.png)#' results/ablation/comparison.md > results/ablation.md

@@ -42,6 +42,11 @@ class Calibration:
         if any(len(row) != len(self.ages_months) or not all(0 < f < math.inf for f in row) for row in rows):
             raise InvalidArgument("a calibration needs one factor above 0 per age")
 
+    @property
+    def is_none(self) -> bool:
+        """Whether the intervals are the network's own."""
+        return self == uncalibrated()
+
     def interval(self, distribution: NDArray[np.floating], sex: Sex, coverage: float = 0.9) -> tuple[float, float]:
         """The interval in months that holds ``coverage`` of such children; kept within the scale of ages."""
         age = float(expected_months(distribution))

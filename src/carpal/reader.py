@@ -114,6 +114,8 @@ class Reader:
         prepared = prepare(radiograph, self.facts.recipe)
         distribution = self.distributions(prepared.pixels[None], [chosen])[0]
         notes = _notes(prepared, given, radiograph.sex, chosen)
+        if self.facts.calibration.is_none:
+            notes += ("the interval is the network's own: it was never calibrated",)
         masses = class_masses(distribution)
         return Reading(
             bone_age_months=float(expected_months(distribution)),

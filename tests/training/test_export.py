@@ -41,6 +41,12 @@ def test_the_file_says_what_it_is(exported: Path) -> None:
     assert "research" in facts.card["licence"]
 
 
+def test_intervals_that_were_never_calibrated_say_so(exported: Path, phantom_png: Path) -> None:
+    assert Reader(exported).facts.calibration.is_none  # eight validation radiographs are too few
+    assert any("never calibrated" in note for note in Reader(exported).read(phantom_png, "F").notes)
+    assert not any("calibrated" in note for note in Reader().read(phantom_png, "F").notes)
+
+
 def test_reader_and_torch_agree(exported: Path, tiny_run: Path) -> None:
     side = validation_side(tiny_run, tiny_run.parent / "cache")
     network, _ = load_checkpoint(tiny_run)

@@ -206,4 +206,5 @@ def export(
         f"{done.path}: {done.size_bytes / 1e6:.1f} MB; ONNX Runtime and torch differ by at most "
         f"{done.parity_months:.4f} months on {done.compared} radiographs"
         + (f", half precision moves them by {done.rounding_months:.3f} on average" if half else "")
+        + f"; intervals calibrated on {done.calibrated_on}"
     )

@@ -43,11 +43,13 @@ _LIMITS = "decision support for research, not a medical device; not tested on wr
 @dataclass(frozen=True)
 class Exported:
     """The file written. On ``compared`` radiographs, ``parity_months`` is the largest difference between ONNX Runtime
-    and torch, ``rounding_months`` the mean one that storing the weights in half precision makes."""
+    and torch, ``rounding_months`` the mean one that storing the weights in half precision makes;
+    ``calibrated_on`` says what the intervals rest on."""
 
     path: Path
     parity_months: float
     rounding_months: float
+    calibrated_on: str
     compared: int
     size_bytes: int
 
@@ -120,7 +122,7 @@ def export_onnx(
             if not rounding <= _PARITY_MONTHS:
                 raise ModelError(f"{out}: half precision moves ages by {rounding:.3f} months on average: use --single")
         os.replace(part, out)
-    return Exported(out, parity, rounding, len(validation), out.stat().st_size)
+    return Exported(out, parity, rounding, facts.calibration.source, len(validation), out.stat().st_size)
 
 
 def _calibrate(distributions: NDArray[np.float64], validation: PreparedCache) -> Calibration:
