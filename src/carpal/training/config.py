@@ -67,16 +67,7 @@ class TrainConfig:
         _check(0 < self.learning_rate < 1, "the learning rate must lie between 0 and 1")
         _check(0 <= self.head_epochs <= self.epochs, "head epochs cannot exceed the epochs")
         _check(0 < self.layer_decay <= 1, "the layer decay must lie in (0, 1]")
-        for name in (
-            "seed",
-            "workers",
-            "samples_per_epoch",
-            "patience",
-            "rare_ages",
-            "validation",
-            "limit",
-            "weight_decay",
-        ):
+        for name in _NOT_NEGATIVE:
             _check(0 <= getattr(self, name) < math.inf, f"{name.replace('_', ' ')} must be 0 or more")
         _check(0 <= self.ema_decay < 1, "the decay of the weight average must lie in [0, 1)")
         _check(not (self.patience and self.keep == "last"), "patience looks at validation, keeping the last does not")
