@@ -99,6 +99,30 @@ def test_a_network_of_upright_rectangles_is_shipped_like_any_other(phantom_set: 
     assert seen == pytest.approx(float(expected_months(expected[0])), abs=0.05)
 
 
+def test_networks_of_two_sizes_share_a_file_and_a_preparation(phantom_set: Path, tmp_path: Path) -> None:
+    runs = []
+    for size in (64, 96):  # 48 and 72 columns: the same scale
+        network = NetworkConfig(backbone="custom")
+        config = TrainConfig(
+            str(phantom_set), recipe="narrow", network=network, size=size, epochs=1, batch_size=8, validation=8
+        )
+        runs.append(tmp_path / str(size))
+        train(config, prepare_sides(config, tmp_path / "cache"), runs[-1])
+    sides = [validation_side(run, tmp_path / "cache") for run in runs]
+    with pytest.raises(InvalidArgument, match="largest"):
+        export_onnx(runs, tmp_path / "both.onnx", name="both", validation=sides[0])
+    export_onnx(runs, tmp_path / "both.onnx", name="both", validation=sides[1])
+    reader = Reader(tmp_path / "both.onnx")
+    assert reader.facts.recipe.shape == (96, 72)
+    cpu = torch.device("cpu")
+    apart = [predict(load_checkpoint(run)[0], side, cpu) for run, side in zip(runs, sides, strict=True)]
+    samples = sides[1].samples
+    images = np.stack([sides[1].image(k) for k in range(len(samples))])
+    together = reader.distributions(images, [s.sex for s in samples])
+    # Not the same pixels as its own preparation's, but the same picture.
+    assert np.abs(expected_months(together) - expected_months(np.mean(apart, axis=0))).max() < 0.5
+
+
 def test_half_precision_halves_the_file_and_changes_no_age(exported: Path, tiny_run: Path, tmp_path: Path) -> None:
     side = validation_side(tiny_run, tiny_run.parent / "cache")
     export_onnx([tiny_run], tmp_path / "s.onnx", name="s", validation=side, views=("", "mirror"), half=False)

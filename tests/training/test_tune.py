@@ -36,3 +36,25 @@ def test_a_study_goes_on_where_it_was_stopped(phantom_set: Path, tmp_path: Path)
     assert not list(out.glob("trial-*/last.pt"))
     again = tune(base, out, cache, trials=3, sizes=(48,))  # nothing left to do
     assert again.best_mae == second.best_mae
+
+
+def test_a_study_reports_what_it_searched_and_which_setting_matters(phantom_set: Path, tmp_path: Path) -> None:
+    base = TrainConfig(
+        data=str(phantom_set),
+        network=NetworkConfig(backbone="custom"),
+        epochs=1,
+        samples_per_epoch=32,
+        batch_size=8,
+        validation=8,
+    )
+    best = tune(base, tmp_path, tmp_path / "cache", trials=5, sizes=(32, 48))
+    report = (tmp_path / "report.md").read_text()
+    assert "| size | 32, 48 |" in report
+    assert "0.0001 to 0.003, logarithmic" in report
+    assert f"{best.best_mae:.2f}" in report
+    rows = [line for line in report.splitlines() if "| complete |" in line]
+    assert len(rows) == best.finished == 5
+    assert rows[0].split("|")[3].strip() == f"{best.best_mae:.2f}"  # the best trial leads
+    assert (tmp_path / "importance.png").is_file()
+    share = [float(line.split("|")[4]) for line in report.splitlines() if " to " in line and line.startswith("| ")]
+    assert share and 0 < sum(share) <= 1.01

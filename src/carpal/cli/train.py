@@ -134,6 +134,7 @@ def tune(
     trials: Annotated[int, typer.Option(help="Trials in all, those already done counted.")] = 20,
     backbone: Annotated[str, typer.Option(help="custom, or any network of timm's.")] = "efficientnet_lite0",
     init: Annotated[str, typer.Option(help="imagenet, random, FILE.safetensors, or a run folder.")] = "imagenet",
+    recipe: Annotated[str, typer.Option(help="Preparation: hand, narrow, plain or classic.")] = "hand",
     size: Annotated[Optional[list[int]], typer.Option(help="Input sizes to choose from; repeatable.")] = None,
     split: Split = None,
     validation: Annotated[int, typer.Option(help="Ids held back where no split file is given.")] = 100,
@@ -154,6 +155,7 @@ def tune(
         split=str(split or ""),
         validation=validation,
         groups=tuple(group or ()),
+        recipe=recipe,
         network=NetworkConfig(backbone=backbone),
         init=init,
         epochs=epochs,
@@ -167,7 +169,7 @@ def tune(
     )
     for name, value in result.best_params.items():
         print(f"  {name}: {value:g}" if isinstance(value, float) else f"  {name}: {value}")
-    print(f"study in {out}: trials.csv, trials.png, study.sqlite3")
+    print(f"study in {out}: report.md with its pictures, trials.csv, study.sqlite3")
 
 
 def export(
@@ -188,11 +190,13 @@ def export(
     """Write the networks of one or several runs as one ONNX file, with preparation, calibration and card inside."""
     need_torch()
     from carpal.evaluation.calibrate import read_calibration
+    from carpal.training.config import read_config
     from carpal.training.export import export_onnx
     from carpal.training.validation import validation_side
 
     with progress_bar("preparing") as tell:
-        side = validation_side(runs[0], cache, data=data, groups=tuple(group or ()), progress=tell)
+        largest = max(runs, key=lambda run: read_config(run if run.is_dir() else run.parent).size)
+        side = validation_side(largest, cache, data=data, groups=tuple(group or ()), progress=tell)
     done = export_onnx(
         runs,
         out,

@@ -28,7 +28,7 @@ from carpal.training.assess import distributions_of
 from carpal.training.cache import PreparedCache
 from carpal.training.config import TrainConfig, config_from_dict
 from carpal.training.loop import predict
-from carpal.training.network import BoneAgeNetwork
+from carpal.training.members import Members, shared_recipe
 from carpal.training.run import load_checkpoint
 from carpal.training.validation import run_recipe
 
@@ -56,16 +56,14 @@ class Exported:
 
 
 class _FromBytes(nn.Module):
-    """Takes what ``prepare`` gives, (N, rows, columns) uint8, so that nothing is left to do between the two; several
-    networks answer with the mean of their distributions."""
+    """Takes what ``prepare`` gives, (N, rows, columns) uint8, so that nothing is left to do between the two."""
 
-    def __init__(self, networks: Sequence[BoneAgeNetwork]) -> None:
+    def __init__(self, members: Members) -> None:
         super().__init__()
-        self.networks = nn.ModuleList(networks)
+        self.members = members
 
     def forward(self, radiograph: torch.Tensor, sex: torch.Tensor) -> torch.Tensor:
-        grey = radiograph[:, None].float() / 255
-        return torch.stack([network(grey, sex) for network in self.networks]).mean(0)
+        return self.members(radiograph[:, None].float() / 255, sex)
 
 
 def export_onnx(
@@ -81,29 +79,31 @@ def export_onnx(
 ) -> Exported:
     """Write the kept network of one run, or of several that answer together, to ``out``.
 
-    Without a ``calibration`` the intervals are fitted to ``validation`` where it is large enough. ``half`` stores the
-    weights in half precision; they are computed with in single precision all the same.
+    Runs of different sizes are fed the largest preparation, that of ``validation``; the smaller networks see it made
+    smaller. Without a ``calibration`` the intervals are fitted to ``validation`` where it is large enough. ``half``
+    stores the weights in half precision; they are computed with in single precision all the same.
 
     Raises ModelError where ONNX Runtime and torch differ by more than 0.05 months on a validation radiograph, or half
-    precision moves them by more than 0.1 on average; InvalidArgument for runs trained on different preparations.
+    precision moves them by more than 0.1 on average; InvalidArgument for runs whose preparations differ in more than
+    size.
     """
     if Path(out).suffix.lower() != ".onnx":
         raise InvalidArgument(f"{out}: a model file is called something.onnx")
     if not len(validation):
         raise ModelError("there are no validation radiographs to check the file against")
     loaded = [load_checkpoint(run) for run in runs]
-    networks = [network for network, _ in loaded]
     configs = [config_from_dict(content["config"]) for _, content in loaded]
-    if len({run_recipe(config) for config in configs}) > 1:
-        raise InvalidArgument("the runs were trained on different preparations: they cannot share a model file")
-    seen = [predict(network, validation, torch.device("cpu"), views=views) for network in networks]
-    distributions = np.mean(seen, axis=0)
+    recipes = [run_recipe(config) for config in configs]
+    if validation.image(0).shape != shared_recipe(recipes).shape:
+        raise InvalidArgument("the validation radiographs are not prepared as the largest of the networks takes them")
+    members = Members([network for network, _ in loaded], recipes).eval()
+    distributions = predict(members, validation, torch.device("cpu"), views=views)
     cards = [
         _card(c, content["metrics"], Path(run)) for c, (_, content), run in zip(configs, loaded, runs, strict=True)
     ]
     facts = ModelFacts(
         name,
-        run_recipe(configs[0]),
+        shared_recipe(recipes),
         views,
         calibration or _calibrate(distributions, validation),
         _join_cards(cards) | (card or {}),
@@ -112,7 +112,7 @@ def export_onnx(
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent) as folder:
         part = Path(folder) / "model.onnx"
-        _write_onnx(networks, facts, part)
+        _write_onnx(members, facts, part)
         parity = float(np.max(_differences(part, validation, distributions)))
         if not parity <= _PARITY_MONTHS:  # so put, a NaN is refused too
             raise ModelError(f"{out}: ONNX Runtime and torch differ by {parity:.3f} months; nothing was written")
@@ -133,7 +133,7 @@ def _calibrate(distributions: NDArray[np.float64], validation: PreparedCache) ->
     return fit_calibration(found, f"{len(found)} validation radiographs")
 
 
-def _write_onnx(networks: Sequence[BoneAgeNetwork], facts: ModelFacts, path: Path) -> None:
+def _write_onnx(members: Members, facts: ModelFacts, path: Path) -> None:
     import onnx
 
     # Two, not one: a batch of one would be taken for a constant.
@@ -142,7 +142,7 @@ def _write_onnx(networks: Sequence[BoneAgeNetwork], facts: ModelFacts, path: Pat
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter warns of its own deprecated calls
         torch.onnx.export(
-            _FromBytes(networks).eval(),
+            _FromBytes(members).eval(),
             inputs,
             path,
             dynamo=True,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import shutil
 from collections.abc import Callable
@@ -11,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from carpal.errors import CarpalError, TrainingError
-from carpal.files import replacing
 from carpal.training.config import TrainConfig
 from carpal.training.datasets import read_dataset
+from carpal.training.study_report import write_study_report
 from carpal.training.train import prepare_sides, train
 
 __all__ = ["StudyResult", "tune"]
@@ -64,8 +63,7 @@ def tune(
     for number in range(len(done), trials):
         study.optimize(lambda trial: _run_trial(trial, base, out, cache, sizes), n_trials=1, catch=(CarpalError,))
         progress(number + 1, trials)
-        _write_table(study, out / "trials.csv")
-        _draw_trials(study, out / "trials.png")
+        write_study_report(study, base, out)
     finished = [t for t in study.trials if t.state == optuna.trial.TrialState.COMPLETE]
     if not finished:
         raise TrainingError(f"{out}: none of {len(study.trials)} trials came to an end")
@@ -100,7 +98,7 @@ def _run_trial(trial: Any, base: TrainConfig, out: Path, cache: str | Path, size
 
     def prune(row: dict[str, float]) -> None:
         trial.report(row["validation_mae"], int(row["epoch"]))
-        if trial.should_prune():
+        if row["epoch"] < base.epochs and trial.should_prune():  # after the last epoch there is nothing to save
             raise optuna.TrialPruned
 
     run = out / f"trial-{trial.number:03d}"
@@ -110,35 +108,3 @@ def _run_trial(trial: Any, base: TrainConfig, out: Path, cache: str | Path, size
             missing_ok=True
         )
     return min(row["validation_mae"] for row in history)
-
-
-def _write_table(study: Any, path: Path) -> None:
-    names = sorted({name for trial in study.trials for name in trial.params})
-    with replacing(path) as part, part.open("w", newline="", encoding="utf-8") as handle:
-        table = csv.writer(handle)
-        table.writerow(["trial", "state", "validation_mae", *names])
-        for trial in study.trials:
-            value = "" if trial.value is None else f"{trial.value:.4f}"
-            table.writerow([trial.number, trial.state.name.lower(), value, *(trial.params.get(n, "") for n in names)])
-
-
-def _draw_trials(study: Any, path: Path) -> None:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-    from matplotlib.ticker import NullFormatter
-
-    finished = [t for t in study.trials if t.value is not None]
-    names = sorted({name for trial in finished for name in trial.params})
-    if not names:
-        return
-    figure = Figure(figsize=(3 * len(names), 3.2), layout="constrained")
-    FigureCanvasAgg(figure)
-    for axes, name in zip(figure.subplots(1, len(names), sharey=True, squeeze=False)[0], names, strict=True):
-        axes.scatter([t.params[name] for t in finished], [t.value for t in finished], s=18)
-        axes.set_xlabel(name.replace("_", " "))
-        if name == "learning_rate":
-            axes.set_xscale("log")
-            axes.xaxis.set_minor_formatter(NullFormatter())  # the labels would run into one another
-    figure.axes[0].set_ylabel("validation MAE (months)")
-    with replacing(path) as part:
-        figure.savefig(part, format="png", dpi=110)
