@@ -8,6 +8,7 @@ DATA=${1:-../shared/rsna}
 LOCKED=4  # the networks that are shipped never saw this fold
 DEFAULT=mobilenetv2_100
 MEMBERS="mobilenetv2_100 efficientnet_lite0"
+declare -A RUN=([mobilenetv2_100]=fold-$LOCKED-256 [efficientnet_lite0]=fold-$LOCKED-192)
 
 carpal average $(for m in $MEMBERS; do echo "results/oof/$m"; done) --out results/oof/ensemble
 for name in $MEMBERS ensemble; do
@@ -16,9 +17,9 @@ done
 carpal compare $(for m in $MEMBERS ensemble; do echo "results/oof/$m"; done) --out results/models
 sed 's#(forest.png)#(models/forest.png)#' results/models/comparison.md | cat - recipes/notebook_models.md > results/models.md
 
-carpal export "runs/$DEFAULT/fold-$LOCKED" --out src/carpal/models/default.onnx --name default --views 3 \
+carpal export "runs/$DEFAULT/${RUN[$DEFAULT]}" --out src/carpal/models/default.onnx --name default --views 3 \
   --group highres --calibration "results/oof/$DEFAULT/calibration.json"
-carpal export $(for m in $MEMBERS; do echo "runs/$m/fold-$LOCKED"; done) --out src/carpal/models/ensemble.onnx \
+carpal export $(for m in $MEMBERS; do echo "runs/$m/${RUN[$m]}"; done) --out src/carpal/models/ensemble.onnx \
   --name ensemble --views 3 --group highres --calibration results/oof/ensemble/calibration.json
 for name in default ensemble; do
   carpal evaluate "$name" --data "$DATA" --group highres --split "recipes/folds/fold-$LOCKED.json" --side validation \
