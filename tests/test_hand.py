@@ -21,6 +21,21 @@ def test_finds_the_palm_of_a_phantom(age_months: float, collimated: bool) -> Non
     assert np.hypot(hand.palm[0] - column, hand.palm[1] - row) < 1.3 * hand.palm_radius
 
 
+@pytest.mark.parametrize("corner", [(0, 0), (150, 0), (150, 400)])
+def test_a_bright_surround_is_not_the_hand(corner: tuple[int, int]) -> None:
+    """Some films are bright wherever the collimator let nothing through."""
+    phantom = make_phantom(150, "M", seed=2)
+    pixels = cv2.resize(phantom.radiograph.pixels, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+    pixels = pixels / pixels.max()
+    top, left = corner
+    film = np.full((pixels.shape[0] + 300, pixels.shape[1] + 500), 1.4, np.float32)
+    film[top : top + pixels.shape[0], left : left + pixels.shape[1]] = pixels
+    hand = find_hand(film)
+    assert hand is not None
+    row, column = (place / 2 for place in phantom.landmarks["metacarpal_3"])
+    assert np.hypot(hand.palm[0] - left - column, hand.palm[1] - top - row) < 1.3 * hand.palm_radius
+
+
 @pytest.mark.parametrize("degrees", [-25, -12, 12, 25])
 def test_measures_the_tilt(degrees: float) -> None:
     pixels = make_phantom(130, "M", seed=1).radiograph.pixels

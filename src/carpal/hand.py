@@ -15,6 +15,7 @@ __all__ = ["Hand", "find_hand"]
 
 _WORKING_SIDE = 208
 _LEVELS = 11
+_BRIGHT = 190  # of 255, after stretching: bone reaches it, skin does not
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +44,13 @@ def find_hand(pixels: NDArray[np.float32]) -> Hand | None:
     interpolation = cv2.INTER_AREA if scale > 1 else cv2.INTER_LINEAR
     grey = _stretch(cv2.resize(pixels, size, interpolation=interpolation))
     field = _collimated_field(grey)
-    mask = _silhouette(grey, field)
+    mask, score = _silhouette(grey, field)
+    surround = _bright_surround(grey)
+    if surround.any():  # or a forearm that looks like one: the better hand says which
+        without = field * (1 - surround)
+        other, other_score = _silhouette(grey, without)
+        if other_score > 0.8 * score:
+            mask, field = other, without
     if mask is None:
         return None
     distance = cv2.distanceTransform(mask, cv2.DIST_L2, 5)
@@ -85,6 +92,24 @@ def _collimated_field(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return field
 
 
+def _bright_surround(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """1 where the film was exposed to nothing but shows bright: wide, bright, and at two sides of the picture or more.
+
+    A hand or forearm is bright in its bones, which are too narrow to count, and leaves the picture at one side.
+    """
+    bright = (grey > _BRIGHT).astype(np.uint8)
+    wide = cv2.morphologyEx(bright, cv2.MORPH_OPEN, np.ones((9, 9), np.uint8), borderValue=0)
+    count, labels, boxes, _ = cv2.connectedComponentsWithStats(wide)
+    surround = np.zeros_like(grey)
+    height, width = grey.shape
+    for k in range(1, count):
+        x, y, w, h, area = (int(v) for v in boxes[k])
+        sides = [x <= 1, y <= 1, x + w >= width - 1, y + h >= height - 1]
+        if sum(sides) >= 2 and area > 0.03 * grey.size:
+            surround[labels == k] = 1
+    return cv2.dilate(surround, np.ones((9, 9), np.uint8))  # its blurred rim too
+
+
 def _cut_half_plane(
     field: NDArray[np.uint8], point: tuple[float, float], normal: tuple[float, float], keep: float
 ) -> None:
@@ -92,11 +117,12 @@ def _cut_half_plane(
     field[(x - point[0]) * normal[0] + (y - point[1]) * normal[1] < keep] = 0
 
 
-def _silhouette(grey: NDArray[np.uint8], field: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
-    """The most hand-like bright component over a ladder of thresholds, holes filled; (h, w) uint8 0/1."""
+def _silhouette(grey: NDArray[np.uint8], field: NDArray[np.uint8]) -> tuple[NDArray[np.uint8] | None, float]:
+    """The most hand-like bright component over a ladder of thresholds, holes filled, (h, w) uint8 0/1; and how much it
+    is like a hand."""
     inside = grey[field > 0]
     if inside.size < 0.1 * grey.size:
-        return None
+        return None, 0.0
     gradient = cv2.magnitude(cv2.Sobel(grey, cv2.CV_32F, 1, 0), cv2.Sobel(grey, cv2.CV_32F, 0, 1))
     low, high = np.percentile(inside, (5, 92))
     inner = cv2.erode(field, np.ones((5, 5), np.uint8), borderValue=0)  # what touches its rim touches the frame
@@ -110,8 +136,8 @@ def _silhouette(grey: NDArray[np.uint8], field: NDArray[np.uint8]) -> NDArray[np
             if score > best_score:
                 best, best_score = contour, score
     if best is None:
-        return None
-    return cv2.drawContours(np.zeros_like(grey), [best], -1, 1, cv2.FILLED)
+        return None, 0.0
+    return cv2.drawContours(np.zeros_like(grey), [best], -1, 1, cv2.FILLED), best_score
 
 
 def _likeness(contour: NDArray[np.int32], gradient: NDArray[np.float32], inner: NDArray[np.uint8]) -> float:

@@ -36,7 +36,7 @@ __all__ = [
 
 Matrix = NDArray[np.float64]
 
-PREPARATION = 1  # raised with any change of what the recipes make, so that no cache outlives the code
+PREPARATION = 2  # raised with any change of what the recipes make, so that no cache outlives the code
 
 
 @dataclass(frozen=True, eq=False)
