@@ -32,6 +32,12 @@ def cpu_ms(work: Callable[[], object], repeats: int = 30) -> str:
     return f"{statistics.median(costs):6.1f} ms (least {min(costs):.1f})"
 
 
+def network_ms(reader: Reader) -> str:
+    """What is left when a radiograph is prepared."""
+    prepared = prepare(draw_phantom(130, "M", seed=1), reader.facts.recipe).pixels[None]
+    return cpu_ms(lambda: reader.distributions(prepared, ["M"]))
+
+
 def cold_start(arguments: list[str]) -> str:
     """CPU seconds and peak memory of a new process, started from a small one that has nothing loaded."""
     script = (
@@ -54,6 +60,8 @@ def main() -> None:
         reader = Reader()
         print(f"decode a PNG of 2000 x 1500           {cpu_ms(lambda: read_radiograph(path))}")
         print(f"Reader.read of it, all in             {cpu_ms(lambda: reader.read(path, 'M'))}")
+        for model in ("default", "ensemble"):
+            print(f"{model:8}, prepared, all views          {network_ms(Reader(model))}")
         for arguments in (["--help"], ["read", str(path), "--sex", "M"]):
             print(f"cold carpal {arguments[0]:8}                  {cold_start(arguments)}")
 
