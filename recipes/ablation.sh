@@ -21,7 +21,7 @@ one() { # name, then what differs
 }
 export -f one
 
-xargs -P 2 -L 1 bash -c 'one "$@"' _ <<LIST
+xargs -P 2 -L 1 bash -ec 'one "$@"' _ <<LIST
 reference
 preparation-narrow --recipe narrow
 preparation-plain --recipe plain

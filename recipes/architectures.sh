@@ -19,7 +19,7 @@ one() { # name, backbone, initial weights
 }
 export -f one
 
-xargs -P 2 -L 1 bash -c 'one "$@"' _ <<LIST
+xargs -P 2 -L 1 bash -ec 'one "$@"' _ <<LIST
 resnet50-random resnet50 random
 inception_v3-random inception_v3 random
 efficientnet_b0-random efficientnet_b0 random

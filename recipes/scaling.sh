@@ -21,7 +21,7 @@ one() { # name, then what differs
 }
 export -f one
 
-xargs -P 2 -L 1 bash -c 'one "$@"' _ <<LIST
+xargs -P 2 -L 1 bash -ec 'one "$@"' _ <<LIST
 images-500 --limit 500
 images-1000 --limit 1000
 images-2000 --limit 2000
