@@ -16,6 +16,7 @@ __all__ = ["Hand", "find_hand"]
 _WORKING_SIDE = 208
 _LEVELS = 11
 _BRIGHT = 190  # of 255, after stretching: bone reaches it, skin does not
+_AS_GOOD = 0.8  # a hand that includes a bright surround scores too high for its sharp edges
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +50,7 @@ def find_hand(pixels: NDArray[np.float32]) -> Hand | None:
     if surround.any():  # or a forearm that looks like one: the better hand says which
         without = field * (1 - surround)
         other, other_score = _silhouette(grey, without)
-        if other_score > 0.8 * score:
+        if other_score > _AS_GOOD * score:
             mask, field = other, without
     if mask is None:
         return None

@@ -12,15 +12,13 @@ from carpal.training.network import NetworkConfig
 from carpal.training.tune import tune
 
 
+def _one_epoch(data: Path, draws: int) -> TrainConfig:
+    network = NetworkConfig(backbone="custom")
+    return TrainConfig(str(data), network=network, epochs=1, samples_per_epoch=draws, batch_size=8, validation=8)
+
+
 def test_a_study_goes_on_where_it_was_stopped(phantom_set: Path, tmp_path: Path) -> None:
-    base = TrainConfig(
-        data=str(phantom_set),
-        network=NetworkConfig(backbone="custom"),
-        epochs=1,
-        samples_per_epoch=16,
-        batch_size=8,
-        validation=8,
-    )
+    base = _one_epoch(phantom_set, draws=16)
     out, cache = tmp_path / "study", tmp_path / "cache"
     first = tune(base, out, cache, trials=2, sizes=(48,))
     assert first.finished == 2
@@ -39,14 +37,7 @@ def test_a_study_goes_on_where_it_was_stopped(phantom_set: Path, tmp_path: Path)
 
 
 def test_a_study_reports_what_it_searched_and_which_setting_matters(phantom_set: Path, tmp_path: Path) -> None:
-    base = TrainConfig(
-        data=str(phantom_set),
-        network=NetworkConfig(backbone="custom"),
-        epochs=1,
-        samples_per_epoch=32,
-        batch_size=8,
-        validation=8,
-    )
+    base = _one_epoch(phantom_set, draws=32)
     best = tune(base, tmp_path, tmp_path / "cache", trials=5, sizes=(32, 48))
     report = (tmp_path / "report.md").read_text()
     assert "| size | 32, 48 |" in report

@@ -50,11 +50,11 @@ class _Resize(nn.Module):
         super().__init__()
         self.same = given == wanted
         between = round(given[1] * wanted[0] / given[0])  # columns at the same scale as the rows
-        spare = wanted[1] - between
-        columns = np.pad(_areas(given[1], between), ((max(spare, 0) // 2, max(spare, 0) - max(spare, 0) // 2), (0, 0)))
-        cut = (len(columns) - wanted[1]) // 2
+        filled = np.pad(_areas(given[1], between), ((wanted[1], wanted[1]), (0, 0)))
+        left = wanted[1] + (between - wanted[1]) // 2  # centred: what is missing is black, what is too much is cut
+        columns = filled[left : left + wanted[1]].T.copy()
         self.register_buffer("rows", torch.from_numpy(_areas(given[0], wanted[0])), persistent=False)
-        self.register_buffer("columns", torch.from_numpy(columns[cut : cut + wanted[1]].T.copy()), persistent=False)
+        self.register_buffer("columns", torch.from_numpy(columns), persistent=False)
 
     def forward(self, grey: torch.Tensor) -> torch.Tensor:
         return grey if self.same else self.rows @ grey @ self.columns
