@@ -59,6 +59,7 @@ def main() -> None:
         path = write_phantom(Path(folder) / "hand.png", 130, "M", seed=1, shape=(2000, 1500))
         reader = Reader()
         print(f"decode a PNG of 2000 x 1500           {cpu_ms(lambda: read_radiograph(path))}")
+        print(f"quality gate of it                    {cpu_ms(lambda: reader.gate.examine(radiograph))}")
         print(f"Reader.read of it, all in             {cpu_ms(lambda: reader.read(path, 'M'))}")
         for model in ("default", "ensemble"):
             print(f"{model:8}, prepared, all views          {network_ms(Reader(model))}")

@@ -32,12 +32,14 @@ def main() -> None:
             rows = csv.writer(handle)
             rows.writerow(["path", "sex", "id", "reference_months"])
             rows.writerows([s.path.resolve(), s.sex, s.id, s.age_months] for s in held_back.samples)
-        command = [sys.executable, "-m", "carpal", "read", "--table", str(table), "--csv", "--model", chosen.model]
+        options = ["--csv", "--accept-anything", "--model", chosen.model]
+        command = [sys.executable, "-m", "carpal", "read", "--table", str(table), *options]
         printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
         predictions = Path(folder) / "predictions.csv"
         _as_predictions(printed, predictions)
         result = evaluate(read_predictions(predictions))
-    print(f"{' '.join(['carpal', 'read', '--table', 'TABLE', '--csv'])} on {result.n} held-back radiographs")
+    refused = sum(bool(row["refused_because"]) for row in csv.DictReader(printed.splitlines()))
+    print(f"carpal read --table TABLE --csv --accept-anything on {result.n} held-back radiographs ({refused} refused)")
     print(f"data {held_back.digest()[:16]}, model {chosen.model}")
     print(f"MAE {figure_text(result.overall.mae_months)} months")
     print(f"within 12 months {share_text(result.overall.share_within_12_months)}")

@@ -72,8 +72,13 @@ LOWER_FIRST = (
     "prepare",
     "views",
     "modelfile",
+    "site",
+    "quality",
     "reader",
+    "explain",
+    "annotate",
     "batch",
+    "check",
     "cli",
 )
 

@@ -9,11 +9,11 @@ import pytest
 
 from carpal import Radiograph, Reader
 from carpal.distribution import class_masses
-from carpal.errors import InvalidArgument, MissingSex, ModelError, UnreadableRadiograph
+from carpal.errors import InvalidArgument, MissingSex, ModelError, RefusedRadiograph, UnreadableRadiograph
 from carpal.modelfile import facts_from_json, shipped_models
 from carpal.phantom import draw_phantom
-from carpal.radiograph import read_radiograph
-from carpal.reader import check_sex, years_and_months
+from carpal.radiograph import Sex, read_radiograph
+from carpal.reader import _maturity_notes, check_sex, years_and_months
 
 
 @pytest.fixture(scope="module")
@@ -79,11 +79,29 @@ def test_both_cases_of_both_letters_are_a_sex() -> None:
     assert [check_sex(s) for s in ("f", "F", " m ", "M", None)] == ["F", "F", "M", "M", None]
 
 
-def test_a_picture_without_a_hand_is_read_with_a_warning(reader: Reader) -> None:
+def test_a_picture_without_a_hand_is_refused_or_read_with_a_warning(reader: Reader) -> None:
     blank = Radiograph(np.full((300, 200), 0.4, np.float32), "0" * 64)
-    reading = reader.read(blank, sex="F")
+    with pytest.raises(RefusedRadiograph, match="nothing can be seen"):
+        reader.read(blank, sex="F")
+    reading = reader.read(blank, sex="F", accept_anything=True)
     assert reading.hand_found is False
-    assert "no hand was found" in reading.notes[0]
+    assert "read all the same" in reading.notes[0]
+    assert "no hand was found" in reading.notes[1]
+
+
+@pytest.mark.parametrize(
+    ("sex", "high", "noted"), [("F", 191.9, False), ("F", 192, True), ("M", 200, False), ("M", 216, True)]
+)
+def test_a_skeleton_that_may_be_grown_is_named(sex: Sex, high: float, noted: bool) -> None:
+    notes = _maturity_notes((150.0, high), sex)
+    assert bool(notes) == noted
+    assert all("may be mature" in note for note in notes)
+
+
+def test_an_adult_hand_is_read_with_that_warning(reader: Reader, shared: Path) -> None:
+    hand = shared / "negatives" / "4th-and-5th-carpometacarpal-joint-dislocations-26.jpg"
+    for sex in ("F", "M"):
+        assert any("may be mature" in note for note in reader.read(hand, sex).notes)
 
 
 def test_readings_are_plain_json(reader: Reader) -> None:

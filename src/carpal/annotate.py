@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from carpal.distribution import MONTHS
+from carpal.explain import Evidence
 from carpal.files import replacing
 from carpal.radiograph import Radiograph
 from carpal.reader import Reading, years_and_months
@@ -16,8 +17,9 @@ __all__ = ["is_annotation", "write_annotated"]
 _MARK = "carpal read --annotate"
 
 
-def write_annotated(radiograph: Radiograph, reading: Reading, out: Path) -> None:
-    """A PNG: the radiograph, the bone age, its interval and distribution, and what the reader must know."""
+def write_annotated(radiograph: Radiograph, reading: Reading, out: Path, evidence: Evidence | None = None) -> None:
+    """A PNG: the radiograph, the bone age, its interval and distribution, and what the reader must know; with
+    ``evidence`` also where in the radiograph the age comes from."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
@@ -31,9 +33,23 @@ def write_annotated(radiograph: Radiograph, reading: Reading, out: Path) -> None
     step = max(1, max(pixels.shape) // 1000)
     picture.imshow(pixels[::step, ::step], cmap="gray", vmin=low, vmax=max(high, low + 1e-3))
     picture.set_axis_off()
+    if evidence is not None:
+        _draw_evidence(picture, evidence, step)
     _draw_distribution(chart, reading)
     with replacing(out) as part:
         figure.savefig(part, format="png", dpi=120, facecolor=figure.get_facecolor(), metadata={"Software": _MARK})
+
+
+def _draw_evidence(picture, evidence: Evidence, step: int) -> None:  # type: ignore[no-untyped-def]
+    moved = evidence.on_source()[::step, ::step]
+    strength = moved / max(float(moved.max()), 1e-6)
+    picture.imshow(moved, cmap="inferno", alpha=0.6 * strength)
+    if evidence.shares is not None:
+        shares = "\n".join(f"{100 * share:3.0f} %  {name}" for name, share in evidence.shares.items())
+        text = f"where the age comes from\n{shares}\nbrightest: {moved.max():.1f} months"
+        corner = {"transform": picture.transAxes, "ha": "left", "va": "bottom", "fontsize": 9, "color": "#ffd166"}
+        box = {"facecolor": "#11151a", "alpha": 0.7, "linewidth": 0}
+        picture.text(0.015, 0.015, text, bbox=box, **corner)
 
 
 def is_annotation(path: Path) -> bool:
@@ -65,7 +81,8 @@ def _draw_distribution(chart, reading: Reading) -> None:  # type: ignore[no-unty
     chart.set_title(heading, color=light, fontsize=20, loc="left", pad=66 + 12 * len(reading.notes))
     facts = [
         f"90 % interval {low:.0f} to {high:.0f} months",
-        f"sex {reading.sex} ({reading.sex_origin}), model {reading.model}",
+        f"sex {reading.sex} ({reading.sex_origin}), model {reading.model}"
+        + (f", calibrated for {reading.calibration}" if reading.calibration else ""),
         "research use, not a medical device",
         *reading.notes,
     ]

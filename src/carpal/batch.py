@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 from carpal.annotate import is_annotation, write_annotated
-from carpal.errors import CarpalError, InvalidArgument
+from carpal.errors import CarpalError, InvalidArgument, RefusedRadiograph
+from carpal.explain import Evidence, explain
 from carpal.files import find_radiographs
 from carpal.radiograph import read_radiograph
 from carpal.reader import Reader, Reading, check_sex
 
-__all__ = ["Result", "Task", "format_results", "read_all", "tasks_from_paths", "tasks_from_table"]
+__all__ = ["Result", "Task", "files_among", "format_results", "read_all", "tasks_from_paths", "tasks_from_table"]
 
 
 @dataclass(frozen=True)
@@ -26,22 +27,28 @@ class Task:
     path: Path
     sex: str | None
     prefer_header: bool = False
+    accept_anything: bool = False
     extra: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """What came of a task: a reading, or the sentence that says why there is none."""
+    """What came of a task: a reading, or the sentence that says why there is none; ``refused_because`` is the quality
+    gate's reason where it was the gate."""
 
     task: Task
     reading: Reading | None
     error: str | None
+    refused_because: str | None = None
+    evidence: Evidence | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Flat facts with the same keys whether or not the radiograph could be read."""
-        values: dict[str, Any] = dict.fromkeys(_KEYS)
+        values: dict[str, Any] = dict.fromkeys(_KEYS) | {"refused_because": self.refused_because}
         if self.reading is not None:
             values |= self.reading.to_dict()
+        if self.evidence is not None and self.evidence.shares is not None:
+            values["evidence_shares"] = {name: round(share, 3) for name, share in self.evidence.shares.items()}
         values = {"file": str(self.task.path), **values, "error": self.error}
         # A column of the table that is called like one of ours keeps its value under another name.
         return values | {f"table_{k}" if k in values else k: v for k, v in self.task.extra.items()}
@@ -55,15 +62,28 @@ _KEYS = (
     "sex",
     "sex_origin",
     "hand_found",
+    "refused_because",
+    "corrections",
+    "hand_probability",
+    "embedding",
+    "evidence_shares",
     "notes",
     "model",
+    "calibration",
     "model_sha256",
 )
 
 
-def tasks_from_paths(paths: Sequence[Path], sex: str | None, prefer_header: bool) -> list[Task]:
+def tasks_from_paths(
+    paths: Sequence[Path], sex: str | None, prefer_header: bool = False, accept_anything: bool = False
+) -> list[Task]:
     """A task per file; folders are searched for radiographs. Raises InvalidArgument."""
     check_sex(sex)
+    return [Task(path, sex, prefer_header, accept_anything) for path in files_among(paths)]
+
+
+def files_among(paths: Sequence[Path]) -> list[Path]:
+    """The files, and the radiographs in the folders, in order. Raises InvalidArgument for a folder without any."""
     found: list[Path] = []
     for path in paths:
         if not path.is_dir():
@@ -73,10 +93,10 @@ def tasks_from_paths(paths: Sequence[Path], sex: str | None, prefer_header: bool
         if not inside:
             raise InvalidArgument(f"{path}: no radiographs in this folder")
         found += inside
-    return [Task(path, sex, prefer_header) for path in found]
+    return found
 
 
-def tasks_from_table(table: Path) -> list[Task]:
+def tasks_from_table(table: Path, accept_anything: bool = False) -> list[Task]:
     """A task per row of a CSV with columns ``path`` (relative to the table) and ``sex``. Raises InvalidArgument."""
     try:
         with table.open(newline="", encoding="utf-8-sig") as handle:
@@ -84,7 +104,7 @@ def tasks_from_table(table: Path) -> list[Task]:
             names = {name.strip().lower(): name for name in rows.fieldnames or ()}
             if not {"path", "sex"} <= set(names):
                 raise InvalidArgument(f"{table}: the table needs columns path and sex")
-            tasks = [_row_task(row, names, table.parent) for row in rows]
+            tasks = [replace(_row_task(row, names, table.parent), accept_anything=accept_anything) for row in rows]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InvalidArgument(f"{table}: not a readable CSV table") from error
     if not tasks:
@@ -102,31 +122,43 @@ def read_all(
     tasks: Sequence[Task],
     model: str,
     *,
+    calibration: Path | None = None,
     annotate: Path | None = None,
+    with_evidence: bool = False,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[Result]:
-    """A result per task, in order. Raises ModelError, and InvalidArgument where a picture would overwrite an input."""
+    """A result per task, in order, ``with_evidence`` on where the age comes from.
+
+    Raises ModelError, and InvalidArgument where a picture would overwrite an input.
+    """
     targets = _annotation_targets(tasks, annotate)
-    reader = Reader(model)
+    reader = Reader(model, calibration=calibration)
     results = []
     for number, (task, target) in enumerate(zip(tasks, targets, strict=True), start=1):
-        results.append(_read_one(reader, task, target))
+        results.append(_read_one(reader, task, target, with_evidence))
         progress(number, len(tasks))
     return results
 
 
-def _read_one(reader: Reader, task: Task, target: Path | None) -> Result:
+def _read_one(reader: Reader, task: Task, target: Path | None, with_evidence: bool) -> Result:
     try:
         radiograph = read_radiograph(task.path)
-        reading = reader.read(radiograph, task.sex, prefer_header=task.prefer_header)
+        reading = reader.read(
+            radiograph, task.sex, prefer_header=task.prefer_header, accept_anything=task.accept_anything
+        )
+    except RefusedRadiograph as refusal:
+        return Result(task, None, _sentence(refusal, task.path), refusal.reason)
     except (CarpalError, OSError, ValueError) as error:
         return Result(task, None, _sentence(error, task.path))
+    evidence = None
+    if with_evidence:
+        evidence = explain(reader, radiograph, reading.sex, accept_anything=task.accept_anything)
     try:
         if target is not None:
-            write_annotated(radiograph, reading, target)
+            write_annotated(radiograph, reading, target, evidence)
     except (OSError, ValueError) as error:  # the age is known all the same
         reading = replace(reading, notes=(*reading.notes, f"no picture was written: {_sentence(error, target)}"))
-    return Result(task, reading, None)
+    return Result(task, reading, None, evidence=evidence)
 
 
 def _sentence(error: Exception, path: Path | None) -> str:
@@ -164,7 +196,13 @@ def _as_lines(result: Result) -> str:
     if result.reading is None:
         return f"{result.task.path}: NOT READ: {result.error}"
     reading = result.reading
-    lines = [f"{result.task.path}: {reading} (sex {reading.sex}, {reading.sex_origin}; model {reading.model})"]
+    calibrated = f", calibrated for {reading.calibration}" if reading.calibration else ""
+    lines = [
+        f"{result.task.path}: {reading} (sex {reading.sex}, {reading.sex_origin}; model {reading.model}{calibrated})"
+    ]
+    if result.evidence is not None and result.evidence.shares is not None:
+        shares = ", ".join(f"{name} {100 * share:.0f} %" for name, share in result.evidence.shares.items())
+        lines.append(f"  evidence: {shares}")
     return "\n".join(lines + [f"  note: {note}" for note in reading.notes])
 
 
@@ -174,7 +212,7 @@ def _as_csv(results: Sequence[Result]) -> str:
         values = result.to_dict()
         low, high = values["interval_90_months"] or (None, None)
         values |= {"interval_90_low_months": low, "interval_90_high_months": high}
-        rows.append({k: json.dumps(v) if isinstance(v, list) else v for k, v in values.items()})
+        rows.append({k: json.dumps(v) if isinstance(v, list | dict) else v for k, v in values.items()})
     names = list(dict.fromkeys(name for row in rows for name in row))
     text = io.StringIO()
     table = csv.DictWriter(text, names, lineterminator="\n")

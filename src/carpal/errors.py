@@ -5,6 +5,7 @@ CarpalError
 │   └── MissingSex           neither the caller nor the header says whether the child is a girl or a boy
 ├── UnreadableRadiograph     the file is no radiograph that can be read: truncated, not an image, wrong DICOM object
 │   └── ImageTooLarge        more pixels than any radiograph has: refused before anything is decoded
+├── RefusedRadiograph        it can be read, but does not show one whole hand (``carpal.quality``)
 ├── DatasetError             a folder or table that is no data set
 ├── ModelError               a network file that is missing, damaged, or no carpal model
 ├── TrainingError            training cannot start or go on
@@ -24,6 +25,7 @@ __all__ = [
     "MissingDependency",
     "MissingSex",
     "ModelError",
+    "RefusedRadiograph",
     "TrainingError",
     "UnreadableRadiograph",
     "WeightsUnavailable",
@@ -50,6 +52,14 @@ class UnreadableRadiograph(CarpalError):
 
 class ImageTooLarge(UnreadableRadiograph):
     """More pixels than any radiograph has; nothing was decoded."""
+
+
+class RefusedRadiograph(CarpalError):
+    """The quality gate refuses it; ``reason`` is the short slug of ``carpal.quality.Refusal``."""
+
+    def __init__(self, message: str, reason: str = "") -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class DatasetError(CarpalError):

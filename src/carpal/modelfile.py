@@ -14,7 +14,16 @@ from carpal.errors import CarpalError, ModelError
 from carpal.prepare import Recipe, recipe_from_dict, recipe_to_dict
 from carpal.views import VIEWS
 
-__all__ = ["METADATA_KEY", "ModelFacts", "facts_from_json", "file_digest", "find_model", "shipped_models"]
+__all__ = [
+    "METADATA_KEY",
+    "ModelFacts",
+    "facts_from_json",
+    "file_digest",
+    "find_model",
+    "gate_file",
+    "open_session",
+    "shipped_models",
+]
 
 METADATA_KEY = "carpal"
 _FORMAT = 2
@@ -69,9 +78,17 @@ def file_digest(path: Path) -> str:
 
 
 def shipped_models() -> dict[str, Path]:
-    """The models that came with carpal, by name."""
-    folder = Path(str(resources.files("carpal") / "models"))
-    return {path.stem: path for path in sorted(folder.glob("*.onnx"))}
+    """The models that came with carpal and read bone age, by name."""
+    return {path.stem: path for path in sorted(_folder().glob("*.onnx")) if path != gate_file()}
+
+
+def gate_file() -> Path:
+    """The shipped network that says what may be read (``carpal.quality``)."""
+    return _folder() / "gate.onnx"
+
+
+def _folder() -> Path:
+    return Path(str(resources.files("carpal") / "models"))
 
 
 def find_model(name: str | Path) -> Path:
@@ -86,3 +103,19 @@ def find_model(name: str | Path) -> Path:
         raise ModelError(f"{name}: a run folder; make a model file of it first with carpal export")
     known = ", ".join(shipped) or "none"
     raise ModelError(f"{name}: neither a model file nor a shipped model ({known})")
+
+
+def open_session(path: Path, threads: int) -> Any:
+    """An ONNX Runtime session on the CPU. Raises ModelError."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 4
+    # Waiting threads that spin steal the core from whatever else runs beside carpal.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:
+        raise ModelError(f"{path.name}: not a readable ONNX model") from error

@@ -44,12 +44,14 @@ class Prepared:
     """What a network sees of a radiograph.
 
     ``pixels`` is uint8 of the recipe's ``shape``, bone bright; ``to_source`` (3, 3) takes a point (x, y, 1) of it,
-    pixel centres at whole numbers, to the radiograph. ``hand_found`` is None where the recipe does not look for one.
+    pixel centres at whole numbers, to the radiograph. ``hand_found`` is None where the recipe does not look for one;
+    ``palm`` (x, y, radius) is the largest disc inside the palm, in pixels of what is prepared.
     """
 
     pixels: NDArray[np.uint8]
     to_source: Matrix
     hand_found: bool | None = None
+    palm: tuple[float, float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -221,8 +223,10 @@ def _hand_crop(pixels: NDArray[np.float32], recipe: HandCrop) -> Prepared:
     outlines = np.dstack([hand.mask, hand.field]).astype(np.float32)
     outlines = cv2.warpAffine(outlines, to_mask[:2], size, flags=cv2.INTER_LINEAR | inverse)
     halo = recipe.halo * hand.palm_radius / np.linalg.norm(to_reduced[:2, 0])
-    to_source = _scaling(factor, factor) @ to_reduced
-    return Prepared(_isolate(crop, outlines[..., 0], outlines[..., 1], float(halo), recipe), to_source, hand_found=True)
+    isolated = _isolate(crop, outlines[..., 0], outlines[..., 1], float(halo), recipe)
+    x, y, _ = np.linalg.inv(to_reduced) @ (hand.palm[0] - 0.5, hand.palm[1] - 0.5, 1)
+    palm = (float(x), float(y), float(hand.palm_radius / np.linalg.norm(to_reduced[:2, 0])))
+    return Prepared(isolated, _scaling(factor, factor) @ to_reduced, hand_found=True, palm=palm)
 
 
 def _crop_matrix(hand: Hand, recipe: HandCrop) -> Matrix:

@@ -12,13 +12,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carpal.distribution import class_masses, expected_months
-from carpal.errors import InvalidArgument, MissingSex, ModelError
-from carpal.modelfile import METADATA_KEY, ModelFacts, facts_from_json, file_digest, find_model
+from carpal.errors import InvalidArgument, MissingSex, ModelError, RefusedRadiograph
+from carpal.modelfile import METADATA_KEY, ModelFacts, facts_from_json, file_digest, find_model, open_session
 from carpal.prepare import Prepared, prepare
+from carpal.quality import Examined, Gate, Quality
 from carpal.radiograph import SEXES, Radiograph, Sex, read_radiograph
+from carpal.site import SiteCalibration, read_site_calibration
 from carpal.views import seen_as
 
 __all__ = ["Reader", "Reading", "check_sex", "years_and_months"]
+
+
+MATURE_MONTHS: dict[Sex, int] = {"F": 192, "M": 216}  # where the hand of Greulich and Pyle's atlas is all but grown
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +32,8 @@ class Reading:
 
     ``interval_90_months`` is calibrated by sex and age on radiographs that the network had not seen.
     ``bone_age_class`` is the quantile class (0-4) that holds the largest probability mass. ``sex_origin`` says where
-    the sex came from. ``notes`` are sentences that a reader of the result must see.
+    the sex came from, ``quality`` what the gate found and put right. ``notes`` are sentences that a reader of the
+    result must see. ``calibration`` names the site's calibration that was applied, if any.
     """
 
     bone_age_months: float
@@ -38,8 +44,10 @@ class Reading:
     sex: Sex
     sex_origin: Literal["given", "header"]
     hand_found: bool | None
+    quality: Quality
     notes: tuple[str, ...]
     model: str
+    calibration: str | None
     model_digest: str
 
     def to_dict(self) -> dict[str, Any]:
@@ -52,8 +60,13 @@ class Reading:
             "sex": self.sex,
             "sex_origin": self.sex_origin,
             "hand_found": self.hand_found,
+            "refused_because": self.quality.refusal and self.quality.refusal.reason,
+            "corrections": list(self.quality.corrections),
+            "hand_probability": round(self.quality.hand_probability, 4),
+            "embedding": list(self.quality.embedding),
             "notes": list(self.notes),
             "model": self.model,
+            "calibration": self.calibration,
             "model_sha256": self.model_digest,
         }
 
@@ -80,14 +93,22 @@ def check_sex(sex: str | None) -> Sex | None:
 
 
 class Reader:
-    """A network, loaded once, that reads any number of radiographs; one thread per reader unless told otherwise.
+    """A network and the quality gate, loaded once, for any number of radiographs; one thread unless told otherwise.
 
-    ``model`` is the name of a shipped model or a file. Raises ModelError.
+    ``model`` is the name of a shipped model or a file, ``calibration`` a site's own or the file that holds it.
+    Raises ModelError, InvalidArgument.
     """
 
-    def __init__(self, model: str | Path = "default", *, threads: int = 1) -> None:
+    def __init__(
+        self,
+        model: str | Path = "default",
+        *,
+        calibration: SiteCalibration | str | Path | None = None,
+        threads: int = 1,
+    ) -> None:
         path = find_model(model)
-        self._session = _open_session(path, threads)
+        self.gate = Gate(threads=threads)
+        self._session = open_session(path, threads)
         text = self._session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
         if text is None:
             raise ModelError(f"{path.name}: an ONNX file, but not one that carpal exported")
@@ -95,6 +116,13 @@ class Reader:
         self.digest = file_digest(path)
         if self._session.get_inputs()[0].shape[1:] != list(self.facts.recipe.shape):
             raise ModelError(f"{path.name}: its network and its recipe are of different sizes")
+        if isinstance(calibration, str | Path):
+            calibration = read_site_calibration(calibration)
+        self.site = calibration
+        if self.site is not None and self.site.model_digest != self.digest:
+            raise InvalidArgument(
+                f"the calibration {self.site.name!r} was made for another model than {self.facts.name}"
+            )
 
     def read(
         self,
@@ -102,40 +130,60 @@ class Reader:
         sex: str | None = None,
         *,
         prefer_header: bool = False,
+        accept_anything: bool = False,
     ) -> Reading:
         """The bone age of one radiograph: a path, the bytes of a file, a file object, or a Radiograph.
 
         ``sex`` is F or M; without it the DICOM header must say it. With ``prefer_header`` the header's sex goes before
-        ``sex``. Raises UnreadableRadiograph, MissingSex, InvalidArgument.
+        ``sex``. What the quality gate refuses is read only with ``accept_anything``, and a note says so.
+        Raises UnreadableRadiograph, RefusedRadiograph, MissingSex, InvalidArgument.
         """
         given = check_sex(sex)
         radiograph = source if isinstance(source, Radiograph) else read_radiograph(source)
         chosen, origin = _choose_sex(given, radiograph.sex, prefer_header)
-        prepared = prepare(radiograph, self.facts.recipe)
-        distribution = self.distributions(prepared.pixels[None], [chosen])[0]
-        notes = _notes(prepared, given, radiograph.sex, chosen)
+        examined = self.admit(radiograph, accept_anything=accept_anything)
+        quality = examined.quality
+        prepared = prepare(examined.radiograph, self.facts.recipe)
+        seen = self.distributions(prepared.pixels[None], [chosen])[0]
+        distribution = self.site.distribution(seen, chosen) if self.site else seen
+        notes = _quality_notes(quality) + _notes(prepared, given, radiograph.sex, chosen)
         if self.facts.calibration.is_none:
             notes += ("the interval is the network's own: it was never calibrated",)
+        interval = self.interval(seen, chosen)
+        notes += _maturity_notes(interval, chosen)
         masses = class_masses(distribution)
         return Reading(
             bone_age_months=float(expected_months(distribution)),
-            interval_90_months=self.interval(distribution, chosen),
+            interval_90_months=interval,
             bone_age_class=int(masses.argmax()),
             class_masses=tuple(float(mass) for mass in masses),
             distribution=distribution,
             sex=chosen,
             sex_origin=origin,
             hand_found=prepared.hand_found,
+            quality=quality,
             notes=notes,
             model=self.facts.name,
+            calibration=self.site.name if self.site else None,
             model_digest=self.digest,
         )
 
-    def distributions(self, prepared: NDArray[np.uint8], sexes: Sequence[Sex]) -> NDArray[np.float64]:
-        """(N, 240) probabilities per month for N prepared radiographs (N, rows, columns) uint8."""
+    def admit(self, radiograph: Radiograph, *, accept_anything: bool = False) -> Examined:
+        """The radiograph put right, if the quality gate lets it pass. Raises RefusedRadiograph."""
+        examined = self.gate.examine(radiograph)
+        refusal = examined.quality.refusal
+        if refusal is not None and not accept_anything:
+            raise RefusedRadiograph(f"refused: {refusal.advice}", refusal.reason)
+        return examined
+
+    def distributions(
+        self, prepared: NDArray[np.uint8], sexes: Sequence[Sex], views: Sequence[str] = ()
+    ) -> NDArray[np.float64]:
+        """(N, 240) probabilities per month for N prepared radiographs (N, rows, columns) uint8, from the model's own
+        views unless others are named."""
         sex = np.array([SEXES.index(s) for s in sexes], np.int64)
         total = np.zeros((len(sex), 240))
-        for view in self.facts.views:
+        for view in views or self.facts.views:
             (seen,) = self._session.run(None, {"radiograph": seen_as(prepared, view), "sex": sex})
             total += seen
         if not (np.isfinite(total).all() and (total.sum(axis=1) > 0).all()):
@@ -143,23 +191,9 @@ class Reader:
         return total / total.sum(axis=1, keepdims=True)
 
     def interval(self, distribution: NDArray[np.float64], sex: Sex, coverage: float = 0.9) -> tuple[float, float]:
-        """The calibrated interval in months; ``coverage`` is one of 0.8, 0.9 and 0.95."""
-        return self.facts.calibration.interval(distribution, sex, coverage)
-
-
-def _open_session(path: Path, threads: int) -> Any:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 4
-    # Waiting threads that spin steal the core from whatever else runs beside carpal.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    try:
-        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    except Exception as error:
-        raise ModelError(f"{path.name}: not a readable ONNX model") from error
+        """The calibrated interval in months of what the network says; ``coverage`` is one of 0.8, 0.9 and 0.95."""
+        own = self.facts.calibration.interval(distribution, sex, coverage)
+        return self.site.interval(distribution, own, sex, coverage) if self.site else own
 
 
 def _choose_sex(given: Sex | None, header: Sex | None, prefer_header: bool) -> tuple[Sex, Literal["given", "header"]]:
@@ -168,6 +202,20 @@ def _choose_sex(given: Sex | None, header: Sex | None, prefer_header: bool) -> t
     if given is not None:
         return given, "given"
     raise MissingSex("the child's sex is needed and the file does not say it: give F or M (--sex F)")
+
+
+def _quality_notes(quality: Quality) -> tuple[str, ...]:
+    if quality.refusal is None:
+        return quality.sentences()
+    return (f"the quality gate refuses it and it was read all the same: {quality.refusal.advice}", *quality.sentences())
+
+
+def _maturity_notes(interval: tuple[float, float], sex: Sex) -> tuple[str, ...]:
+    """Grown skeletons look alike: hands of adults are read as about 15 (women) and 17 years (men)."""
+    if interval[1] < MATURE_MONTHS[sex]:
+        return ()
+    years = MATURE_MONTHS[sex] // 12
+    return (f"the skeleton may be mature (bone age of {years} years or more): ages beyond that cannot be told apart",)
 
 
 def _notes(prepared: Prepared, given: Sex | None, header: Sex | None, chosen: Sex) -> tuple[str, ...]:

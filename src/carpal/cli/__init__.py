@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from carpal import __version__
-from carpal.cli import data, evaluate, read, train
+from carpal.cli import data, evaluate, read, site, stress, train
 from carpal.errors import CarpalError
 
 __all__ = ["app", "main"]
@@ -41,6 +41,7 @@ def _options(
 
 
 app.command("read")(read.read)
+app.command("check")(read.check)
 app.command("phantom")(data.phantom)
 app.command("prepare")(data.prepare)
 app.command("explore")(data.explore)
@@ -51,7 +52,11 @@ app.command("export")(train.export)
 app.command("evaluate")(evaluate.evaluate)
 app.command("average")(evaluate.average)
 app.command("coverage")(evaluate.coverage)
+app.command("bias")(evaluate.bias)
 app.command("compare")(evaluate.compare)
+app.command("stress")(stress.stress)
+app.command("calibrate")(site.calibrate)
+app.command("drift")(site.drift)
 
 
 def main() -> None:

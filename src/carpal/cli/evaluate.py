@@ -1,4 +1,4 @@
-"""``carpal evaluate``, ``average``, ``coverage``, ``compare``"""
+"""``carpal evaluate``, ``average``, ``coverage``, ``bias``, ``compare``"""
 
 from __future__ import annotations
 
@@ -181,6 +181,27 @@ def coverage(
     worst = result.worst_cell()
     print(f"the 90 % interval holds {100 * result.held():.1f} %, least in {worst.name} ({100 * worst.held:.1f} %)")
     print(line)
+
+
+def bias(
+    predictions: Annotated[
+        Path, typer.Argument(metavar="PREDICTIONS.csv", help="A table of carpal evaluate, or yours.")
+    ],
+    out: Annotated[Optional[Path], typer.Option(help="Folder for the page, the table and the figure.")] = None,
+) -> None:
+    """Show whom a model reads worse, too old or too young: by sex and age, and by any further column (site, device)."""
+    from carpal.evaluation.bias import bias_table, sentences, write_bias
+    from carpal.evaluation.page import figure_text
+    from carpal.evaluation.predictions import read_further_columns, read_predictions
+
+    table = bias_table(read_predictions(predictions), read_further_columns(predictions))
+    print("\n".join(sentences(table)))
+    for cell in table.cells:
+        mae, off = figure_text(cell.metrics.mae_months), figure_text(cell.metrics.bias_months, signed=True)
+        print(f"  {cell.value} (n {cell.metrics.n}): MAE {mae}, bias {off}")
+    if out is not None:
+        write_bias(table, out, title=f"Bias in {predictions.name}")
+        print(f"page {out / 'index.html'}")
 
 
 def compare(

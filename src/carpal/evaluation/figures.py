@@ -23,6 +23,7 @@ from carpal.files import replacing
 
 __all__ = [
     "draw_bland_altman",
+    "draw_changes",
     "draw_confusion",
     "draw_coverage",
     "draw_error_by_age",
@@ -166,6 +167,31 @@ def draw_forest(names: Sequence[str], maes: Sequence[Estimate], reference: str, 
     axes.spines["left"].set_visible(False)
     axes.grid(axis="x", color=FAINT, linewidth=0.7)
     axes.set_xlabel("Mean absolute error (months), 95 % interval")
+    _save(figure, path)
+
+
+def draw_changes(
+    names: Sequence[str], kinds: Sequence[str], changes: Sequence[Estimate], path: Path, *, label: str
+) -> None:
+    """A figure in months of each thing with its 95 % interval, grouped by kind; 0 is the dotted line."""
+    figure, axes = _new(8.6, 1.2 + 0.24 * len(names))
+    axes.axvline(0, color=SOFT, linewidth=1, linestyle=":", zorder=0)
+    order = list(dict.fromkeys(kinds))
+    for place, (kind, change) in enumerate(zip(kinds, changes, strict=True)):
+        if order.index(kind) % 2 == 0:
+            axes.axhspan(place - 0.5, place + 0.5, color=BAND, linewidth=0, zorder=-1)
+        if change.value is None:
+            continue
+        low, high = (
+            (change.value, change.value) if change.low is None or change.high is None else (change.low, change.high)
+        )
+        colour = "#D55E00" if change.excludes_zero and change.value > 0 else "#0072B2"
+        axes.plot([low, high], [place, place], color=colour, linewidth=1.6, solid_capstyle="butt")
+        axes.plot(change.value, place, marker="s", color=colour, markersize=4)
+    axes.set_yticks(range(len(names)), labels=[_short(name) for name in names], parse_math=False, fontsize=8)
+    axes.set_ylim(len(names) - 0.5, -0.5)
+    axes.tick_params(axis="y", length=0)
+    axes.set_xlabel(label)
     _save(figure, path)
 
 

@@ -15,7 +15,7 @@ from carpal.distribution import CLASS_NAMES, MONTHS, age_class, class_masses, ex
 from carpal.errors import DatasetError, InvalidArgument
 from carpal.files import replacing
 
-__all__ = ["Predictions", "read_predictions", "write_predictions"]
+__all__ = ["Predictions", "read_further_columns", "read_predictions", "write_predictions"]
 
 OLDEST_MONTHS = 240.0
 # A foreign regression may leave the scale of ages a little; ages in days leave it by far.
@@ -277,6 +277,15 @@ def read_predictions(path: str | Path) -> Predictions:
     if fault is not None:
         raise DatasetError(f"{path} line {lines[fault[0]]}: {fault[1]}")
     return Predictions(**values)
+
+
+def read_further_columns(path: str | Path) -> dict[str, list[str]]:
+    """What a table of predictions says beyond them, such as site or device: texts by column. Raises DatasetError."""
+    path = Path(path)
+    header, rows, lines = _read_cells(path)
+    table = _Table(path, header, rows, lines)
+    known = {*_REQUIRED, *_INTERVAL, *_MASSES}
+    return {name: table.texts(name) for name in header if name and name not in known and header.count(name) == 1}
 
 
 def _read_cells(path: Path) -> tuple[list[str], list[list[str]], list[int]]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +20,7 @@ from carpal.calibration import Calibration, uncalibrated
 from carpal.distribution import expected_months
 from carpal.errors import InvalidArgument, ModelError
 from carpal.evaluation.calibrate import FEWEST, fit_calibration
-from carpal.modelfile import METADATA_KEY, ModelFacts
+from carpal.modelfile import ModelFacts
 from carpal.radiograph import SEXES
 from carpal.reader import Reader
 from carpal.training.assess import distributions_of
@@ -29,6 +28,7 @@ from carpal.training.cache import PreparedCache
 from carpal.training.config import TrainConfig, config_from_dict
 from carpal.training.loop import predict
 from carpal.training.members import Members, shared_recipe
+from carpal.training.onnx_file import store_half, write_onnx
 from carpal.training.run import load_checkpoint
 from carpal.training.validation import run_recipe
 
@@ -36,7 +36,6 @@ __all__ = ["Exported", "export_onnx"]
 
 _PARITY_MONTHS = 0.05
 _ROUNDING_MONTHS = 0.1  # on average: the mean absolute error can change by no more, and by far less where it is months
-_FEW_WEIGHTS = 1024  # smaller tensors are biases and scales: nothing is gained by storing them in half
 _LICENCE = "research use, non-commercial: trained on RSNA 2017 Pediatric Bone Age Challenge radiographs"
 _LIMITS = "decision support for research, not a medical device; not tested on wrists alone, adults, or bone disease"
 
@@ -112,13 +111,18 @@ def export_onnx(
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent) as folder:
         part = Path(folder) / "model.onnx"
-        _write_onnx(members, facts, part)
+        inputs = {
+            # Two, not one: a batch of one would be taken for a constant.
+            "radiograph": torch.zeros(2, *facts.recipe.shape, dtype=torch.uint8),
+            "sex": torch.zeros(2, dtype=torch.int64),
+        }
+        write_onnx(_FromBytes(members), inputs, ("distribution",), facts.to_json(), part)
         parity = float(np.max(_differences(part, validation, distributions)))
         if not parity <= _PARITY_MONTHS:  # so put, a NaN is refused too
             raise ModelError(f"{out}: ONNX Runtime and torch differ by {parity:.3f} months; nothing was written")
         rounding = 0.0
         if half:
-            _store_half(part)
+            store_half(part)
             rounding = float(np.mean(_differences(part, validation, distributions)))
             if not rounding <= _ROUNDING_MONTHS:
                 raise ModelError(f"{out}: half precision moves ages by {rounding:.3f} months on average: use --single")
@@ -131,63 +135,6 @@ def _calibrate(distributions: NDArray[np.float64], validation: PreparedCache) ->
     if len(found) < FEWEST or min(found.sexes.count(sex) for sex in SEXES) < FEWEST // 4:
         return uncalibrated()
     return fit_calibration(found, f"{len(found)} validation radiographs")
-
-
-def _write_onnx(members: Members, facts: ModelFacts, path: Path) -> None:
-    import onnx
-
-    # Two, not one: a batch of one would be taken for a constant.
-    inputs = (torch.zeros(2, *facts.recipe.shape, dtype=torch.uint8), torch.zeros(2, dtype=torch.int64))
-    batch = torch.export.Dim("batch", min=1, max=1024)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the exporter warns of its own deprecated calls
-        torch.onnx.export(
-            _FromBytes(members).eval(),
-            inputs,
-            path,
-            dynamo=True,
-            dynamic_shapes=({0: batch}, {0: batch}),
-            input_names=["radiograph", "sex"],
-            output_names=["distribution"],
-            opset_version=20,
-            external_data=False,
-            verbose=False,
-        )
-    model = onnx.load(path)
-    del model.metadata_props[:]
-    onnx.helper.set_model_props(model, {METADATA_KEY: facts.to_json()})
-    _forget_source_lines(model.graph)
-    onnx.save(model, path)
-
-
-def _store_half(path: Path) -> None:
-    """Weights as float16 with a cast behind them: half the file. ONNX Runtime does the casts once, when it loads."""
-    import onnx
-    from onnx import TensorProto, helper, numpy_helper
-
-    model = onnx.load(path)
-    graph, casts = model.graph, []
-    for weight in list(graph.initializer):
-        if weight.data_type != TensorProto.FLOAT or np.prod(weight.dims) < _FEW_WEIGHTS:
-            continue
-        values = numpy_helper.to_array(weight).astype(np.float16)
-        if not np.isfinite(values).all():  # beyond what half precision holds
-            continue
-        graph.initializer.remove(weight)
-        graph.initializer.append(numpy_helper.from_array(values, f"{weight.name}.half"))
-        casts.append(helper.make_node("Cast", [f"{weight.name}.half"], [weight.name], to=TensorProto.FLOAT))
-    nodes = [*casts, *graph.node]
-    del graph.node[:]
-    graph.node.extend(nodes)
-    onnx.save(model, path)
-
-
-def _forget_source_lines(graph: Any) -> None:
-    """The exporter notes source files and lines at every node: they say nothing to a user and name local paths."""
-    for item in [*graph.node, *graph.value_info, *graph.input, *graph.output, *graph.initializer, graph]:
-        if hasattr(item, "metadata_props"):
-            del item.metadata_props[:]
-        item.doc_string = ""
 
 
 def _differences(path: Path, validation: PreparedCache, expected: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from carpal.cli import app
+from carpal.evaluation.bias import bias_table, write_bias
+from carpal.evaluation.predictions import Predictions, read_further_columns
+
+
+def predictions(n: int = 300) -> tuple[Predictions, list[str]]:
+    """Boys of 96 to 119 months are read 20 months too old, children of site B 6 months too young."""
+    rng = np.random.default_rng(0)
+    reference = rng.uniform(30, 200, n)
+    sexes = np.array(["F", "M"] * (n // 2))
+    sites = [("A", "B")[k % 3 == 0] for k in range(n)]
+    predicted = reference + rng.normal(0, 1, n)
+    predicted[(sexes == "M") & (reference >= 96) & (reference < 120)] += 20
+    predicted[np.array(sites) == "B"] -= 6
+    return Predictions(tuple(map(str, range(n))), sexes, reference, predicted), sites
+
+
+def test_the_worst_cell_and_further_columns_are_named() -> None:
+    found, sites = predictions()
+    table = bias_table(found, {"site": sites, "name": [str(k) for k in range(len(found))]}, resamples=200)
+    assert table.worst.value == "boys, 96-119 months"
+    assert table.passed_over == ("name",)
+    by_site = {cell.value: cell.metrics for cell in table.cells if cell.by == "site"}
+    assert set(by_site) == {"A", "B"}
+    assert by_site["B"].bias_months.value == pytest.approx((by_site["A"].bias_months.value or 0) - 6, abs=3)
+    assert sum(cell.metrics.n for cell in table.cells if cell.by == "sex") == len(found)
+
+
+def test_the_command_reads_the_columns_of_the_table(tmp_path: Path) -> None:
+    found, sites = predictions()
+    path = tmp_path / "predictions.csv"
+    with path.open("w", newline="", encoding="utf-8") as lines:
+        writer = csv.writer(lines)
+        writer.writerow(("id", "sex", "reference_months", "predicted_months", "site"))
+        for k in range(len(found)):
+            writer.writerow((k, found.sexes[k], found.reference_months[k], found.predicted_months[k], sites[k]))
+    assert read_further_columns(path) == {"site": sites}
+    result = CliRunner().invoke(app, ["bias", str(path), "--out", str(tmp_path / "out")])
+    assert result.exit_code == 0, result.output
+    assert "Worst: boys, 96-119 months" in result.output
+    assert (tmp_path / "out" / "bias.png").stat().st_size > 5_000
+    assert "site" in (tmp_path / "out" / "bias.csv").read_text(encoding="utf-8")
+
+
+def test_a_column_of_one_value_makes_no_groups(tmp_path: Path) -> None:
+    found, _ = predictions(40)
+    table = bias_table(found, {"device": ["X"] * 40}, resamples=50)
+    assert table.passed_over == ("device",)
+    write_bias(table, tmp_path, title="t")
+    assert "Passed over" in (tmp_path / "report.md").read_text(encoding="utf-8")

@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from carpal.errors import DatasetError, InvalidArgument
+from carpal.evaluation.drift import Drift, Stream, measure_drift, read_stream, reference_stream, write_stream
+
+
+def stream(n: int, seed: int, *, older: float = 0.0, shifted: float = 0.0, refused: int = 0) -> Stream:
+    rng = np.random.default_rng(seed)
+    sexes = np.array(["F", "M"])[rng.integers(2, size=n)]
+    embedding = rng.normal(0, 1, (n, 16))
+    embedding[:, 0] += shifted
+    return Stream(rng.normal(125 + older, 40, n), sexes, rng.beta(30, 1, n), embedding, refused)
+
+
+@pytest.fixture(scope="module")
+def reference() -> Stream:
+    return stream(900, 99, refused=5)
+
+
+def names(drift: Drift) -> set[str]:
+    return {flag.what for flag in drift.raised}
+
+
+def test_a_quiet_stream_raises_no_flag(reference: Stream) -> None:
+    raised = [bool(measure_drift(stream(120, seed, refused=1), reference).raised) for seed in range(60)]
+    assert sum(raised) <= 1
+
+
+def test_p_values_of_quiet_streams_are_spread_evenly(reference: Stream) -> None:
+    found = [measure_drift(stream(150, seed), stream(900, 1000 + seed)) for seed in range(200)]
+    for what in ("bone ages of girls", "appearance"):
+        p = np.array([flag.p_value for drift in found for flag in drift.flags if flag.what == what])
+        assert (p < 0.1).mean() == pytest.approx(0.1, abs=0.06)
+
+
+def test_each_change_raises_its_own_flag(reference: Stream) -> None:
+    assert names(measure_drift(stream(200, 1, older=30), reference)) == {"bone ages of girls", "bone ages of boys"}
+    assert names(measure_drift(stream(200, 1, shifted=0.9), reference)) == {"appearance"}
+    assert names(measure_drift(stream(200, 1, refused=40), reference)) == {"refusals"}
+    blurred = replace(stream(200, 1), hand_probability=np.full(200, 0.6))
+    assert names(measure_drift(blurred, reference)) == {"picture quality"}
+
+
+def test_a_change_too_small_to_matter_raises_none_however_sure(reference: Stream) -> None:
+    many = stream(60_000, 5, older=3)
+    found = {flag.what: flag for flag in measure_drift(many, replace(reference)).flags}
+    assert not found["bone ages of girls"].raised
+
+
+def test_few_readings_and_other_versions_are_refused(reference: Stream) -> None:
+    with pytest.raises(InvalidArgument, match="too few"):
+        measure_drift(stream(29, 0), reference)
+    with pytest.raises(InvalidArgument, match="another version"):
+        measure_drift(replace(stream(60, 0), embedding=np.zeros((60, 3))), reference)
+
+
+def test_readings_are_taken_from_json_and_kept_without_names(tmp_path: Path) -> None:
+    rows = [
+        {
+            "file": f"secret-name-{k}.png",
+            "bone_age_months": 100.0 + k,
+            "sex": "F",
+            "hand_probability": 0.99,
+            "embedding": [0.5] * 16,
+            "refused_because": None,
+        }
+        for k in range(3)
+    ]
+    rows.append(rows[0] | {"bone_age_months": None, "refused_because": "no hand"})
+    rows.append(rows[0] | {"bone_age_months": None, "error": "it is truncated"})
+    path = tmp_path / "readings.json"
+    path.write_text(json.dumps(rows), encoding="utf-8")
+    found = read_stream([path, path])
+    assert (len(found), found.refused) == (6, 2)
+    write_stream(found, tmp_path / "reference.npz")
+    again = reference_stream(tmp_path / "reference.npz")
+    assert np.allclose(again.ages_months, found.ages_months, atol=0.1)
+    assert again.refused == 2
+    assert b"secret" not in (tmp_path / "reference.npz").read_bytes()
+
+
+def test_what_is_no_reading_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "x.json").write_text("{", encoding="utf-8")
+    with pytest.raises(DatasetError, match="not what carpal read --json prints"):
+        read_stream([tmp_path / "x.json"])
+    (tmp_path / "y.json").write_text('[{"bone_age_months": 3, "sex": "F"}]', encoding="utf-8")
+    with pytest.raises(DatasetError, match="read them anew"):
+        read_stream([tmp_path / "y.json"])
+    with pytest.raises(DatasetError, match="no such file"):
+        read_stream([tmp_path / "z.json"])
+    with pytest.raises(DatasetError, match="no reference"):
+        reference_stream(tmp_path / "x.json")
