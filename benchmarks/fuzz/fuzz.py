@@ -94,7 +94,7 @@ def work(seed: int) -> None:
                 outcome = f"FAULT: {type(error).__name__}: {error}"
             written = noise.read_bytes()
             if any(not _LIBTIFF.search(line) for line in written.splitlines()):
-                outcome = f"FAULT: wrote {written[:200]!r}"
+                outcome = f"FAULT: {outcome.removeprefix('FAULT: ')}; wrote {written[:200]!r}"
             memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
             if memory > MEGABYTES:
                 outcome = f"FAULT: {memory:.0f} MB"

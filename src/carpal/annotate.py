@@ -44,12 +44,12 @@ def _draw_evidence(picture, evidence: Evidence, step: int) -> None:  # type: ign
     moved = evidence.on_source()[::step, ::step]
     strength = moved / max(float(moved.max()), 1e-6)
     picture.imshow(moved, cmap="inferno", alpha=0.6 * strength)
+    lines = [f"blurring the brightest place moves the answer by {moved.max():.1f} months"]
     if evidence.shares is not None:
-        shares = "\n".join(f"{100 * share:3.0f} %  {name}" for name, share in evidence.shares.items())
-        text = f"where the age comes from\n{shares}\nbrightest: {moved.max():.1f} months"
-        corner = {"transform": picture.transAxes, "ha": "left", "va": "bottom", "fontsize": 9, "color": "#ffd166"}
-        box = {"facecolor": "#11151a", "alpha": 0.7, "linewidth": 0}
-        picture.text(0.015, 0.015, text, bbox=box, **corner)
+        shares = ", ".join(f"{name} {100 * share:.0f} %" for name, share in evidence.shares.items())
+        lines.append(f"evidence: {shares}")
+    place = {"transform": picture.transAxes, "ha": "center", "va": "top", "fontsize": 9, "color": "#ffd166"}
+    picture.text(0.5, -0.015, "\n".join(lines), **place)
 
 
 def is_annotation(path: Path) -> bool:

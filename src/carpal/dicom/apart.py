@@ -1,4 +1,5 @@
-"""GDCM at work in a process of its own, because a damaged JPEG lossless or JPEG-LS frame makes it abort the process.
+"""Decoders at work in a process of their own: GDCM, because a damaged JPEG lossless or JPEG-LS frame makes it abort the
+process, and pylibjpeg's RLE, which panics on a damaged frame and prints a backtrace.
 
 One worker per carpal process is started with the first such frame (0.4 s), serves all later ones, is started again
 after an abort, and ends when its parent does. It is given the pixel description and the frame, nothing else of the
@@ -107,7 +108,7 @@ def serve() -> None:
         try:
             pixels = _decode(*request)
             _send(replies, (pixels.shape, pixels.dtype.str, pixels.tobytes()))
-        except Exception:
+        except BaseException:  # a panic of Rust is no Exception
             _send(replies, None)
 
 
@@ -115,7 +116,7 @@ def _decode(frame: bytes, description: dict[str, Any], syntax: str) -> NDArray[A
     from pydicom.dataset import Dataset, FileMetaDataset
     from pydicom.encaps import encapsulate
     from pydicom.pixels import pixel_array
-    from pydicom.uid import UID, JPEGExtended12Bit
+    from pydicom.uid import UID, JPEGExtended12Bit, RLELossless
 
     dataset = Dataset()
     for keyword, value in description.items():
@@ -126,7 +127,7 @@ def _decode(frame: bytes, description: dict[str, Any], syntax: str) -> NDArray[A
     dataset.file_meta.TransferSyntaxUID = UID(syntax)
     if syntax == JPEGExtended12Bit:
         return _decode_twelve_bit_jpeg(dataset)
-    return pixel_array(dataset, decoding_plugin="gdcm")
+    return pixel_array(dataset, decoding_plugin="pylibjpeg" if syntax == RLELossless else "gdcm")
 
 
 def _decode_twelve_bit_jpeg(dataset: Any) -> NDArray[Any]:

@@ -47,6 +47,9 @@ _PLUGINS = {
     uid.RLELossless: "pylibjpeg",
 }
 
+# Damaged frames of these make their decoder abort the process (GDCM) or panic past every handler (Rust's RLE).
+_APART = {syntax for syntax, plugin in _PLUGINS.items() if plugin == "gdcm"} | {uid.RLELossless}
+
 _PIXEL_MODULE = (
     "Rows",
     "Columns",
@@ -100,7 +103,7 @@ def _decode_frame(dataset: pydicom.Dataset, syntax: uid.UID) -> NDArray[Any]:
     plugin = _PLUGINS.get(syntax, "")
     twelve_bit_jpeg = syntax == uid.JPEGExtended12Bit and _integer(dataset, "BitsAllocated") == 16
     try:
-        if plugin == "gdcm" or twelve_bit_jpeg:
+        if syntax in _APART or twelve_bit_jpeg:
             frame = get_frame(dataset.PixelData, 0, number_of_frames=1)
             description = {keyword: dataset[keyword].value for keyword in _PIXEL_MODULE if keyword in dataset}
             return decode_frame(frame, description, syntax)
