@@ -357,6 +357,21 @@ def test_a_frame_that_makes_gdcm_abort_is_refused_and_the_next_one_is_read() -> 
     np.testing.assert_array_equal(read_radiograph(whole).pixels, UNIT)
 
 
+def test_a_frame_that_makes_the_rle_decoder_panic_is_refused_and_the_next_one_is_read(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    whole = encode(make(), uid.RLELossless)
+    refused = 0
+    for at in range(len(whole) - 200, len(whole) - 100):  # one of these runs past the end of its segment
+        try:
+            read_radiograph(whole[:at] + b"\x7f" + whole[at + 1 :])
+        except UnreadableRadiograph:
+            refused += 1
+    assert refused
+    np.testing.assert_array_equal(read_radiograph(whole).pixels, UNIT)
+    assert capfd.readouterr() == ("", "")
+
+
 @pytest.mark.parametrize(("rows", "columns"), [(60000, 60000), (20001, 64), (15000, 15000)])
 def test_claimed_size_is_refused_before_decoding(rows: int, columns: int) -> None:
     with pytest.raises(ImageTooLarge, match=f"{columns} x {rows} pixels"):
