@@ -57,7 +57,8 @@ def on_the_rest(reader: Reader, site: Distributions, learned: list[int], rest: l
     errors = [np.abs(ages - test.reference_months) for ages in (before, after)]
     terms = np.column_stack([*errors, errors[1] - errors[0]])
     found = estimate(list(test.ids), lambda w: (w @ terms) / w.sum(1, keepdims=True), 2000, 0)
-    return [str(len(learned)), change, "made", *(figure_text(f) for f in found[:2]), figure_text(found[2], signed=True)]
+    what = "widths alone" if set(fit.calibration.lines.values()) == {(0.0, 1.0)} else "line"
+    return [str(len(learned)), change, what, *(figure_text(f) for f in found[:2]), figure_text(found[2], signed=True)]
 
 
 def main() -> None:

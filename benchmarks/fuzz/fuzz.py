@@ -26,7 +26,7 @@ import numpy as np
 
 HERE = Path(__file__).resolve().parent
 SECONDS, MEGABYTES = 5.0, 1024
-_LIBTIFF = re.compile(rb"^(tempfile\.tif|TIFF\w+|ZIP\w+|LZW\w+|JPEG\w+|Fax\w+|Packbits\w+|_?TIFF\w+): ")
+_LIBTIFF = re.compile(rb"^(tempfile\.tif|MissingRequired|TIFF\w+|ZIP\w+|LZW\w+|JPEG\w+|Fax\w+|Packbits\w+|_?TIFF\w+): ")
 _INTERESTING = (0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0x8000, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
 
 

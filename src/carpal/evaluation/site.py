@@ -71,7 +71,7 @@ def fit_site(
     scores = {c: _scores(reference, middle, ages, intervals_of(found, intervals, c)) for c in COVERAGES}
     widths = {c: _quantile(scores[c], c) for c in COVERAGES}
     held_before = float((_scores(reference, ages, ages, intervals_of(found, intervals, 0.9)) <= 1).mean())
-    off = 1.96 * np.sqrt(0.9 * 0.1 / len(found))
+    off = 2.58 * np.sqrt(0.9 * 0.1 / len(found))  # one site in a hundred that needs nothing
     widths_help = abs(float((scores[0.9] <= 1).mean()) - 0.9) > off
     if not widths_help:
         widths = dict.fromkeys(COVERAGES, 1.0)
