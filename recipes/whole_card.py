@@ -67,8 +67,8 @@ by a command that is named where it stands; brackets are 95 % intervals.
 
 RSNA 2017 Pediatric Bone Age Challenge, training set: 12,311 thumbnails of 100 px and 986 radiographs of 800 px, of two
 American hospitals, girls and boys, 1 to 228 months, one reader's bone age each. Few are younger than 60 months. The
-gate has also seen 171 teaching radiographs (CC BY-NC-SA) of other parts and of adult or injured hands. Ethnicity,
-machine, chronological age and disease are unknown.
+gate has also seen most of 171 teaching radiographs (CC BY-NC-SA) of other parts and of adult or injured hands.
+Ethnicity, machine, chronological age and disease are unknown.
 
 ## Bone age
 
@@ -109,7 +109,8 @@ All transformations: [results/stress/report.md](results/stress/report.md).
 ## What the gate does not know
 
 Hands seen obliquely or from the side were too few to learn from. Disease, casts and metal are no reason for it to
-refuse. A photograph of a radiograph on a light box was never tried.""")
+refuse. Its pages, screens and noise were drawn; of photographs only one was tried (it
+is refused), and never one of a radiograph on a light box.""")
 
 
 if __name__ == "__main__":

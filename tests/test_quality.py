@@ -96,6 +96,13 @@ def test_noise_and_text_are_refused(gate: Gate) -> None:
         assert refused(pixels, gate) in {"no radiograph", "no hand"}
 
 
+def test_a_photograph_is_refused(gate: Gate) -> None:
+    from matplotlib.cbook import get_sample_data
+
+    photograph = read_radiograph(str(get_sample_data("grace_hopper.jpg", asfileobj=False)))
+    assert gate.examine(photograph).quality.refusal is not None
+
+
 def test_real_hands_pass_and_other_radiographs_do_not(gate: Gate, shared: Path, real_hands: list[Path]) -> None:
     accepted = [gate.examine(read_radiograph(path)).quality.accepted for path in real_hands]
     assert sum(accepted) >= len(accepted) - 1

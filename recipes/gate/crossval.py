@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import csv
-import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -28,6 +27,7 @@ from carpal.training.gate.network import GateNetwork
 from carpal.training.gate.pictures import Picture, hand_pictures, kept_pictures, phantom_pictures
 from carpal.training.gate.scenes import SCENES, drawn_scene
 from carpal.training.gate.train import train_gate
+from carpal.training.splits import read_split
 
 RECIPE = recipe_named("plain", 128)
 OUT = Path("results/quality")
@@ -72,11 +72,14 @@ def made(hands: list[Picture], fold: int) -> Iterator[tuple[str, str, np.ndarray
 
 
 def write(path: Path, heading: list[str], rows: list[list[object]]) -> None:
-    new = not path.exists()
-    with path.open("a", newline="", encoding="utf-8") as lines:
+    """Adds the rows of a fold; those of the same fold that a killed run left behind go."""
+    fold, kept = str(rows[0][1]), []
+    if path.exists():
+        with path.open(newline="", encoding="utf-8") as lines:
+            kept = [row for row in list(csv.reader(lines))[1:] if row[1] != fold]
+    with path.open("w", newline="", encoding="utf-8") as lines:
         writer = csv.writer(lines, lineterminator="\n")
-        if new:
-            writer.writerow(heading)
+        writer.writerows([heading, *kept])
         writer.writerows([[round(float(c), 4) if isinstance(c, float | np.floating) else c for c in r] for r in rows])
 
 
@@ -100,7 +103,7 @@ def main() -> None:
         weights = Path(f"runs/gate/fold-{fold}.pt")
         if weights.exists():
             continue
-        held = set(json.loads(Path(f"recipes/folds/fold-{fold}.json").read_text(encoding="utf-8"))["validation"])
+        held = set(read_split(Path(f"recipes/folds/fold-{fold}.json")).validation)
         unseen = [h for h in hands if h.name.split("/")[1] in held and h.name.startswith("highres")]
         network = train_gate(
             [*phantom_pictures(PHANTOMS), *(h for h in hands if h.name.split("/")[1] not in held)],

@@ -23,7 +23,7 @@ from carpal.views import seen_as
 __all__ = ["Reader", "Reading", "check_sex", "years_and_months"]
 
 
-MATURE_MONTHS: dict[Sex, int] = {"F": 192, "M": 216}  # where the hand of Greulich and Pyle's atlas is all but grown
+MATURE_MONTHS: dict[Sex, int] = {"F": 192, "M": 216}  # from here on a skeleton is called mature
 
 
 @dataclass(frozen=True, eq=False)
@@ -211,7 +211,7 @@ def _quality_notes(quality: Quality) -> tuple[str, ...]:
 
 
 def _maturity_notes(interval: tuple[float, float], sex: Sex) -> tuple[str, ...]:
-    """Grown skeletons look alike: hands of adults are read as about 15 (women) and 17 years (men)."""
+    """Grown skeletons look alike, and the oldest are read too young: it is the interval that must stay below."""
     if interval[1] < MATURE_MONTHS[sex]:
         return ()
     years = MATURE_MONTHS[sex] // 12

@@ -97,3 +97,10 @@ def test_what_is_no_reading_is_refused_in_a_sentence(tmp_path: Path) -> None:
         read_stream([tmp_path / "z.json"])
     with pytest.raises(DatasetError, match="no reference"):
         reference_stream(tmp_path / "x.json")
+
+
+def test_a_sex_with_too_few_readings_is_named_as_not_compared(reference: Stream) -> None:
+    boys = replace(stream(80, 3), sexes=np.array(["M"] * 75 + ["F"] * 5))
+    found = {flag.what: flag for flag in measure_drift(boys, reference).flags}
+    assert found["bone ages of girls"].effect == "only 5 readings: not compared"
+    assert not found["bone ages of girls"].raised

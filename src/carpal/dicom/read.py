@@ -168,7 +168,7 @@ def _transfer_syntax(dataset: pydicom.Dataset) -> uid.UID:
         dataset.file_meta.TransferSyntaxUID = syntax
     try:
         available = get_decoder(syntax).is_available
-    except NotImplementedError:
+    except NotImplementedError:  # what pydicom raises for a syntax that it does not know
         available = False
     if not available:
         name = syntax.name if re.fullmatch(r"[0-9.]{1,64}", syntax) else "unknown"

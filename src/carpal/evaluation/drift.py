@@ -87,14 +87,14 @@ def measure_drift(stream: Stream, reference: Stream) -> Drift:
         raise InvalidArgument("the readings were made by another version of carpal than the reference")
     flags = [_age_flag(stream, reference, sex) for sex in SEXES]
     flags += [_quality_flag(stream, reference), _refusal_flag(stream, reference), _embedding_flag(stream, reference)]
-    return Drift(len(stream), len(reference), tuple(flag for flag in flags if flag is not None))
+    return Drift(len(stream), len(reference), tuple(flags))
 
 
-def _age_flag(stream: Stream, reference: Stream, sex: str) -> Flag | None:
+def _age_flag(stream: Stream, reference: Stream, sex: str) -> Flag:
     own, known = (s.ages_months[s.sexes == sex] for s in (stream, reference))
     name = f"bone ages of {'girls' if sex == 'F' else 'boys'}"
     if len(own) < 10:
-        return None
+        return Flag(name, f"only {len(own)} readings: not compared", 1.0, False)
     p, shift = _smirnov(own, known), float(np.median(own) - np.median(known))
     spread = float(np.subtract(*np.percentile(own, (75, 25))) - np.subtract(*np.percentile(known, (75, 25))))
     large = max(abs(shift), abs(spread)) >= _NOTICEABLE_MONTHS

@@ -145,7 +145,8 @@ def _border(share: float, grey: float) -> Change:
 
 
 def _in_hand(draw: Callable[[NDArray[np.uint8], tuple[float, float], float], None]) -> Change:
-    """Metal in or on the hand; ``draw`` is told the palm's centre and radius in pixels and paints it white."""
+    """Metal in or on the hand; ``draw`` is told the palm's centre and radius in pixels and paints it white. A picture
+    in which no hand is found stays as it is."""
 
     def change(pixels: Grey, rng: np.random.Generator) -> Grey:
         hand = find_hand(pixels)
