@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The four architectures that the field names and the two whose ImageNet weights are at hand, under one protocol: all
 # thumbnails but those of folds 0 to 4, 96 px, six epochs. Tested on the thumbnails of folds 0 to 3 (n 789).
-# usage: recipes/architectures.sh [DATA] [WEIGHTS_FOLDER]      about an hour on two CPU cores; goes on where it was
+# usage: recipes/architectures.sh [DATA] [WEIGHTS_FOLDER]      about an hour on two CPU cores (JOBS=1: on one); goes on where it was
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export DATA=${1:-../shared/rsna}
@@ -19,7 +19,7 @@ one() { # name, backbone, initial weights
 }
 export -f one
 
-xargs -P 2 -L 1 bash -ec 'one "$@"' _ <<LIST
+xargs -P "${JOBS:-2}" -L 1 bash -ec 'one "$@"' _ <<LIST
 resnet50-random resnet50 random
 inception_v3-random inception_v3 random
 efficientnet_b0-random efficientnet_b0 random

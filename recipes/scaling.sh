@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Learning curves: in the number of thumbnails at 96 px, and in resolution with all of them. Every run draws 24,000
 # radiographs, so that only the variety differs. Tested on the thumbnails of folds 0 to 3 (n 789).
-# usage: recipes/scaling.sh [DATA] [WEIGHTS]      about 45 minutes on two CPU cores; goes on where it was
+# usage: recipes/scaling.sh [DATA] [WEIGHTS]      about 45 minutes on two CPU cores (JOBS=1: on one); goes on where it was
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export DATA=${1:-../shared/rsna}
@@ -21,7 +21,7 @@ one() { # name, then what differs
 }
 export -f one
 
-xargs -P 2 -L 1 bash -ec 'one "$@"' _ <<LIST
+xargs -P "${JOBS:-2}" -L 1 bash -ec 'one "$@"' _ <<LIST
 images-500 --limit 500
 images-1000 --limit 1000
 images-2000 --limit 2000
