@@ -32,7 +32,8 @@ class Verdict:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, the same keys for every file."""
-        nothing = dict.fromkeys(("reason", "advice", "corrections", "turned_degrees", "hand_probability"))
+        keys = ("reason", "advice", "corrections", "turned_degrees", "tilt_degrees", "hand_probability")
+        nothing = dict.fromkeys(keys)
         found = self.quality.to_dict() if self.quality else {"accepted": False, **nothing}
         return {"file": str(self.path), **found, "error": self.error}
 

@@ -16,6 +16,7 @@ __all__ = ["Hand", "find_hand"]
 _WORKING_SIDE = 208
 _LEVELS = 11
 _BRIGHT = 190  # of 255, after stretching: bone reaches it, skin does not
+_BONES_ALONE = 0.31
 _AS_GOOD = 0.8  # a hand that includes a bright surround scores too high for its sharp edges
 
 
@@ -36,6 +37,11 @@ class Hand:
     palm_radius: float
     tilt_degrees: float
 
+    @property
+    def slenderness(self) -> float:
+        """Palm radius over the root of the silhouette's area: 0.30 to 0.37, less where only bones were seen."""
+        return float(self.palm_radius / self.scale / np.sqrt(self.mask.sum()))
+
 
 def find_hand(pixels: NDArray[np.float32]) -> Hand | None:
     """The hand on an upright radiograph, ``pixels`` (H, W) float32, bone bright; None where none is plausible."""
@@ -43,7 +49,17 @@ def find_hand(pixels: NDArray[np.float32]) -> Hand | None:
     scale = max(height, width) / _WORKING_SIDE
     size = (max(8, round(width / scale)), max(8, round(height / scale)))
     interpolation = cv2.INTER_AREA if scale > 1 else cv2.INTER_LINEAR
-    grey = _stretch(cv2.resize(pixels, size, interpolation=interpolation))
+    small = cv2.resize(pixels, size, interpolation=interpolation)
+    grey = _stretch(small)
+    hand = _find(grey, scale)
+    if hand is None or hand.slenderness < _BONES_ALONE:  # a dark film: its soft tissue is hardly above the background
+        lighter = _find(np.sqrt(np.float32(255) * grey).astype(np.uint8), scale)
+        if lighter is not None and (hand is None or lighter.slenderness > hand.slenderness):
+            return lighter
+    return hand
+
+
+def _find(grey: NDArray[np.uint8], scale: float) -> Hand | None:
     field = _collimated_field(grey)
     mask, score = _silhouette(grey, field)
     surround = _bright_surround(grey)

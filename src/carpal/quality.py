@@ -20,19 +20,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carpal.errors import ModelError
+from carpal.exposure import cleared, light_problem
 from carpal.modelfile import METADATA_KEY, gate_file, open_session
 from carpal.prepare import Recipe, prepare, recipe_from_dict
 from carpal.radiograph import Radiograph
+from carpal.straighten import straightened
 
 __all__ = ["KINDS", "Answers", "Examined", "Gate", "Quality", "Refusal", "put_right"]
 
 KINDS = ("hand", "part", "two hands", "no hand", "no radiograph")  # the network's first answer, by position
 
-Correction = Literal["inverted", "turned", "mirrored"]
+Correction = Literal["straightened", "inverted", "turned", "mirrored", "smoothed"]
 
 _REFUSALS = {
     "blank": "nothing can be seen on it: it is black, white or grey all over; export the radiograph again",
     "exposure": "the hand is burnt out to plain white or black; export it with another window",
+    "outline": "where the hand ends cannot be told from what surrounds it; cut out the hand, or export it with another "
+    "window",
+    "soft tissue": "the hand's soft tissue is lost in black, only bones are left; export it with another window",
+    "coarse": "noise or the blocks of strong compression are nearly as strong as what the hand shows; export it "
+    "without loss, with a window that fits the hand",
     "part": "it does not show a whole hand laid flat: fingers, wrist or a side are missing, or it is seen from the "
     "side; take the whole hand with the wrist, palm down, fingers apart",
     "two hands": "it shows two hands; cut out the left one",
@@ -41,9 +48,7 @@ _REFUSALS = {
     "direction": "which way up the hand lies cannot be told; turn it fingers up, its back towards you",
 }
 
-_LEAST_CONTRAST = 0.02  # of full scale, between the darkest and the brightest hundredth
 _PERHAPS_MIRRORED = 0.3
-_LEAST_GREY = 0.02  # share of a picture that is neither black nor white
 
 
 @dataclass(frozen=True)
@@ -64,6 +69,7 @@ class Quality:
     turned_degrees: int  # how far clockwise the picture was turned to stand upright
     hand_probability: float
     embedding: tuple[float, ...] = ()
+    tilt_degrees: float = 0.0  # how far clockwise a film that lay askew was turned before
 
     @property
     def accepted(self) -> bool:
@@ -78,15 +84,18 @@ class Quality:
             "advice": self.refusal and self.refusal.advice,
             "corrections": list(self.corrections),
             "turned_degrees": self.turned_degrees,
+            "tilt_degrees": round(self.tilt_degrees, 1),
             "hand_probability": round(self.hand_probability, 4),
         }
 
     def sentences(self) -> tuple[str, ...]:
         """What was put right, for a person."""
         said = {
+            "straightened": f"the film lay askew: it was turned by {self.tilt_degrees:.0f} degrees clockwise",
             "inverted": "its grey values were inverted (bones are bright now)",
             "turned": f"it was turned by {self.turned_degrees} degrees clockwise to stand upright",
             "mirrored": "it was mirrored: a right hand, or a picture that lies on its face",
+            "smoothed": "it was smoothed: noise or the blocks of JPEG compression were strong",
         }
         return tuple(said[name] for name in self.corrections)
 
@@ -129,8 +138,12 @@ class Gate:
 
     def examine(self, radiograph: Radiograph) -> Examined:
         """Judge a radiograph and put it right. A refused one comes back as far as it could be put right."""
-        if problem := _exposure_problem(radiograph.pixels):
+        if problem := light_problem(radiograph.pixels):
             return Examined(radiograph, Quality(_refusal(problem), (), 0, 0.0), np.eye(3))
+        given, tilt, to_given = radiograph.pixels, 0.0, np.eye(3)
+        straight = straightened(radiograph)
+        if straight is not None:
+            radiograph, tilt, to_given = straight
         first = self.answers(radiograph)
         inverted, turns = first.dark > 0.5, int(first.turns.argmax())
         upright, to_source = put_right(radiograph, inverted, turns, mirrored=False)
@@ -141,16 +154,23 @@ class Gate:
             other = self.answers(flipped)
             if seen.mirrored > other.mirrored:
                 mirrored, seen, upright, to_source = True, other, flipped, from_flipped
-        names: tuple[Correction, ...] = ("inverted", "turned", "mirrored")
-        done = tuple(name for name, was in zip(names, (inverted, turns > 0, mirrored), strict=True) if was)
+        to_given = to_given @ to_source
+        clear = cleared(upright.pixels, given, to_given)
+        if clear.smoothed:
+            upright = replace(upright, pixels=clear.pixels)
+        names: tuple[Correction, ...] = ("straightened", "inverted", "turned", "mirrored", "smoothed")
+        was = (straight is not None, inverted, turns > 0, mirrored, clear.smoothed)
+        done = tuple(name for name, needed in zip(names, was, strict=True) if needed)
         hand = float(seen.kinds[0])
         refusal = None
         if hand < self.least_hand_probability:
             refusal = _refusal(KINDS[1 + int(seen.kinds[1:].argmax())])
         elif seen.turns.argmax() != 0 or seen.dark > 0.5:
             refusal = _refusal("direction")
+        elif clear.problem:
+            refusal = _refusal(clear.problem)
         described = tuple(round(float(value), 3) for value in seen.embedding)
-        return Examined(upright, Quality(refusal, done, 90 * turns, hand, described), to_source)
+        return Examined(upright, Quality(refusal, done, 90 * turns, hand, described, tilt), to_given)
 
     def answers(self, radiograph: Radiograph) -> Answers:
         """What the network says of the picture as it is."""
@@ -165,17 +185,6 @@ class Gate:
 
 def _refusal(reason: str) -> Refusal:
     return Refusal(reason, _REFUSALS[reason])
-
-
-def _exposure_problem(pixels: NDArray[np.float32]) -> str | None:
-    """``blank`` or ``exposure`` where there is nothing to see, whatever it shows."""
-    step = max(1, int(np.sqrt(pixels.size / 40_000)))
-    sample = pixels[::step, ::step]
-    low, high = np.percentile(sample, (1, 99))
-    if high - low < _LEAST_CONTRAST:
-        return "blank"
-    grey = (sample > low + 0.02 * (high - low)) & (sample < high - 0.02 * (high - low))
-    return "exposure" if grey.mean() < _LEAST_GREY else None
 
 
 def put_right(
