@@ -65,6 +65,8 @@ def test_imports_never_run_in_a_circle() -> None:
 
 LOWER_FIRST = (
     "errors",
+    "plain",
+    "growth",
     "files",
     "distribution",
     "radiograph",
