@@ -7,7 +7,8 @@ words), where they are a year or more apart. Rows lie three months apart (a girl
 between rows the percentage lies on a straight line. There is no table for retarded boys beyond a bone age of 13 years.
 
 Errors are those of the validating sample, tables IV and V, by age in half years, straight lines between. Their means
-are not applied: the paper leaves their sign open.
+are not applied: the paper leaves their sign open. For a retarded child the SD at its bone age is taken where that is the
+larger: an age of 17 with the bones of 12 leaves as much growth open as an age of 12.
 """
 
 from __future__ import annotations
@@ -68,7 +69,7 @@ def bayley_pinneau(child: Child, bone_age: BoneAge) -> AdultHeight:
     predicted = height_at(bone_age.months)
     if percent is None or predicted is None:
         return _refused(nothing, _outside(child.sex, group, bone_age.months), group)
-    sd = published_error_sd_cm(child.sex, age)
+    sd = _error_sd_cm(child.sex, group, age, bone_age.months)
     return AdultHeight(
         method=nothing.method,
         made_for=nothing.made_for,
@@ -76,7 +77,7 @@ def bayley_pinneau(child: Child, bone_age: BoneAge) -> AdultHeight:
         group=group,
         percent_of_adult_height=percent,
         bone_age_range_cm=over_interval(bone_age, height_at),
-        notes=_notes(bone_age, age, sd, child.sex),
+        notes=_notes(child.sex, age, bone_age, sd),
     ).with_error(sd)
 
 
@@ -101,15 +102,23 @@ def _outside(sex: Sex, group: Group, bone_age_months: float) -> str:
     return f"the table for {who} ends at a bone age of {years_and_months(last)}"
 
 
-def _notes(bone_age: BoneAge, age: float, sd: float | None, sex: Sex) -> tuple[str, ...]:
+def _error_sd_cm(sex: Sex, group: Group, age_months: float, bone_age_months: float) -> float | None:
+    at_age, at_bone_age = (published_error_sd_cm(sex, months) for months in (age_months, bone_age_months))
+    if group != "retarded" or at_age is None or at_bone_age is None:
+        return None if group == "retarded" else at_age
+    return max(at_age, at_bone_age)
+
+
+def _notes(sex: Sex, age: float, bone_age: BoneAge, sd: float | None) -> tuple[str, ...]:
     notes = []
-    if sd is None:
-        notes.append("no published prediction error at this age: the paper gives them from 8 to 17.5 years")
-    groups = {group_of(months, age) for months in (*(bone_age.interval_90_months or ()), bone_age.months)}
     own = group_of(bone_age.months, age)
-    if others := sorted(groups - {own}):
+    if sd is None:
+        notes.append("no published prediction error here: the paper gives them from 8 to 17.5 years")
+    elif own == "retarded":
+        notes.append("the error is the larger of those published at the age and at the bone age")
+    ends = bone_age.interval_90_months or ()
+    if others := sorted({group_of(months, age) for months in ends} - {own}):
         notes.append(f"the bone age's interval reaches into another table ({', '.join(others)}; used here: {own})")
-    ends = [percent_of_adult_height(sex, group_of(m, age), m) for m in bone_age.interval_90_months or ()]
-    if None in ends:
+    if None in [percent_of_adult_height(sex, group_of(months, age), months) for months in ends]:
         notes.append("the bone age's interval reaches beyond the tables: the range is of the part within")
     return tuple(notes)

@@ -25,6 +25,7 @@ Verdict = Literal["delayed", "normal", "advanced"]
 Status = Literal["given", "mature", "no age", "other method", "below the table", "beyond the table"]
 
 _LIMIT_SDS = 2.0
+_MATURE = "the skeleton counts as mature: later ages look alike"
 
 
 @dataclass(frozen=True)
@@ -88,12 +89,11 @@ def bone_age_sds(child: Child, bone_age: BoneAge, reference: SdsReference) -> Bo
         return BoneAgeSds(reference, "below the table", f"the table begins at {ages[0]:g} months of age")
     mean, sd = interpolate(ages, means, age), interpolate(ages, sds, age)
     if mean is None or sd is None:
-        return BoneAgeSds(reference, "beyond the table", _beyond(child.sex, reference, bone_age))
+        return _beyond(child.sex, reference, bone_age)
     limits = (mean - _LIMIT_SDS * sd, mean + _LIMIT_SDS * sd)
     mature = bone_age.months >= MATURE_MONTHS[child.sex]
     if mature and limits[1] >= MATURE_MONTHS[child.sex]:
-        reason = "the skeleton counts as mature: later ages look alike"
-        return BoneAgeSds(reference, "mature", reason, mean, sd, limits)
+        return BoneAgeSds(reference, "mature", _MATURE, mean, sd, limits)
     return BoneAgeSds(
         reference=reference,
         status="mature" if mature else "given",
@@ -118,12 +118,15 @@ def _columns(sex: Sex, reference: SdsReference) -> tuple[tuple[float, ...], ...]
     return ages, means, column(rows, "skeletal_age_sd_months")
 
 
-def _beyond(sex: Sex, reference: SdsReference, bone_age: BoneAge) -> str:
+def _beyond(sex: Sex, reference: SdsReference, bone_age: BoneAge) -> BoneAgeSds:
+    if bone_age.months >= MATURE_MONTHS[sex]:
+        return BoneAgeSds(reference, "mature", _MATURE)
     last = band(sex, reference)[-1]
-    end = f"the table ends at {last.age_months:g} months of age, where a skeleton counts as mature"
+    end = f"the table ends at {last.age_months:g} months of age"
     if bone_age.months >= last.low_months:
-        return end
-    return f"{end}; this one is not: it would have been below -2 SD ({last.low_months:.0f} months) at that age already"
+        return BoneAgeSds(reference, "beyond the table", f"{end}; a skeleton like this is then as good as mature")
+    late = f"{end}; at that age already this bone age was below -2 SD ({last.low_months:.0f} months)"
+    return BoneAgeSds(reference, "beyond the table", late)
 
 
 def _verdict(months: float, limits: tuple[float, float]) -> Verdict:
