@@ -7,8 +7,8 @@ words), where they are a year or more apart. Rows lie three months apart (a girl
 between rows the percentage lies on a straight line. There is no table for retarded boys beyond a bone age of 13 years.
 
 Errors are those of the validating sample, tables IV and V, by age in half years, straight lines between. Their means
-are not applied: the paper leaves their sign open. For a retarded child the SD at its bone age is taken where that is the
-larger: an age of 17 with the bones of 12 leaves as much growth open as an age of 12.
+are not applied: the paper leaves their sign open. For a retarded child the SD at its bone age is taken where that is
+the larger: an age of 17 with the bones of 12 leaves as much growth open as an age of 12.
 """
 
 from __future__ import annotations

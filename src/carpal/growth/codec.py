@@ -29,7 +29,7 @@ def from_plain(kind: type[T], values: Any) -> T:
     try:
         made = _build(kind, values)
     except (TypeError, KeyError, AttributeError) as error:
-        raise InvalidArgument(f"not a {kind.__name__} written by carpal ({error})") from None
+        raise InvalidArgument(f"no {kind.__name__} that carpal wrote: {error}") from None
     return typing.cast(T, made)
 
 
