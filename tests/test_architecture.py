@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import sys
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,8 @@ def test_imports_never_run_in_a_circle() -> None:
 
 LOWER_FIRST = (
     "errors",
+    "plain",
+    "growth",
     "files",
     "distribution",
     "radiograph",
@@ -89,6 +92,13 @@ def test_imports_run_downwards() -> None:
         for module, path in MODULES.items():
             if module == f"carpal.{name}" or module.startswith(f"carpal.{name}."):
                 assert not imports(path) & above, f"{module} reaches up"
+
+
+@pytest.mark.parametrize("name", [m for m in MODULES if m.startswith("carpal.growth")])
+def test_growth_is_plain_arithmetic(name: str) -> None:
+    allowed = ("carpal.growth", "carpal.errors", "carpal.plain")
+    assert all(i.startswith(allowed) for i in imports(MODULES[name]) if i.startswith("carpal"))
+    assert not {i.split(".")[0] for i in imports(MODULES[name])} - sys.stdlib_module_names - {"carpal"}
 
 
 @pytest.mark.parametrize("name", [m for m in MODULES if not m.startswith(("carpal.training", "carpal.cli"))])

@@ -25,11 +25,10 @@ from numpy.typing import NDArray
 from PIL import BmpImagePlugin, ImageChops, ImageFile, ImageOps, JpegImagePlugin, PngImagePlugin, TiffImagePlugin
 
 from carpal.errors import CarpalError, ImageTooLarge, InvalidArgument, UnreadableRadiograph
+from carpal.plain import SEXES, Sex
 
-__all__ = ["Laterality", "Radiograph", "Sex", "read_radiograph"]
+__all__ = ["SEXES", "Laterality", "Radiograph", "Sex", "read_radiograph"]
 
-Sex = Literal["F", "M"]
-SEXES: tuple[Sex, ...] = ("F", "M")  # their positions are what a network is told
 Laterality = Literal["L", "R"]
 
 MAX_FILE_BYTES = 512 * 1024**2

@@ -14,16 +14,14 @@ from numpy.typing import NDArray
 from carpal.distribution import class_masses, expected_months
 from carpal.errors import InvalidArgument, MissingSex, ModelError, RefusedRadiograph
 from carpal.modelfile import METADATA_KEY, ModelFacts, facts_from_json, file_digest, find_model, open_session
+from carpal.plain import MATURE_MONTHS, SEXES, Sex, check_sex, years_and_months
 from carpal.prepare import Prepared, prepare
 from carpal.quality import Examined, Gate, Quality
-from carpal.radiograph import SEXES, Radiograph, Sex, read_radiograph
+from carpal.radiograph import Radiograph, read_radiograph
 from carpal.site import SiteCalibration, read_site_calibration
 from carpal.views import seen_as
 
 __all__ = ["Reader", "Reading", "check_sex", "years_and_months"]
-
-
-MATURE_MONTHS: dict[Sex, int] = {"F": 192, "M": 216}  # from here on a skeleton is called mature
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,22 +72,6 @@ class Reading:
         low, high = self.interval_90_months
         years = years_and_months(self.bone_age_months)
         return f"{self.bone_age_months:.1f} months ({years}), 90 % interval {low:.0f}-{high:.0f}"
-
-
-def years_and_months(months: float) -> str:
-    """``11 y 4 mo`` for 136.2."""
-    whole = round(months)
-    return f"{whole // 12} y {whole % 12} mo"
-
-
-def check_sex(sex: str | None) -> Sex | None:
-    """F or M in either case; anything else is refused, "False" and "0" too. Raises InvalidArgument."""
-    if sex is None:
-        return None
-    for known in SEXES:
-        if isinstance(sex, str) and sex.strip().upper() == known:
-            return known
-    raise InvalidArgument(f"{sex!r} is no sex: give F or M")
 
 
 class Reader:
