@@ -65,6 +65,7 @@ def test_imports_never_run_in_a_circle() -> None:
 
 LOWER_FIRST = (
     "errors",
+    "silence",
     "files",
     "distribution",
     "radiograph",
@@ -78,6 +79,7 @@ LOWER_FIRST = (
     "explain",
     "annotate",
     "batch",
+    "deliver",
     "check",
     "cli",
 )
