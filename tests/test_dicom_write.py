@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import io
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
@@ -18,7 +19,7 @@ from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes
 from pydicom.sr.coding import Code
 
-from carpal.errors import InvalidArgument, UnreadableRadiograph
+from carpal.errors import CarpalError, InvalidArgument, UnreadableRadiograph
 
 highdicom = pytest.importorskip("highdicom", reason="the dicom extra is not installed")
 
@@ -341,8 +342,9 @@ def test_the_picture_is_stored_without_loss_and_names_its_origin(source: Dataset
     assert "138.4 months, 90 % interval 125 to 153" in stored.DerivationDescription
 
 
-def test_no_picture_is_made_of_a_radiograph_with_the_identity_burnt_in(source: Dataset) -> None:
-    source.BurnedInAnnotation = "YES"
+@pytest.mark.parametrize("said", ["YES", "Y", "UNKNOWN"])
+def test_no_picture_is_made_of_a_radiograph_with_the_identity_burnt_in(said: str, source: Dataset) -> None:
+    source.BurnedInAnnotation = said
     with pytest.raises(InvalidArgument, match="burnt into"):
         picture(source)
 
@@ -439,6 +441,39 @@ def test_without_a_zone_the_clock_is_taken_as_it_stands(write: Callable[[Dataset
     written = write(source)
     assert "TimezoneOffsetFromUTC" not in written
     assert (written.InstanceCreationDate, written.InstanceCreationTime) == ("20260301", "233015")
+
+
+HEADER_TEXT = st.text(st.characters(min_codepoint=32, max_codepoint=0x17F), max_size=80) | st.sampled_from(
+    ["", " ", "a\\b", "^^^^^^^^", "=" * 5, "20200101", "1200", "0" * 70, "\x1b$B;3", "\x00", "12\n"]
+)
+COPIED = {
+    "PatientName": "PN", "PatientID": "LO", "PatientBirthDate": "DA", "PatientSex": "CS", "PatientAge": "AS",
+    "PatientSize": "DS", "StudyDate": "DA", "StudyTime": "TM", "AccessionNumber": "SH", "StudyID": "SH",
+    "ReferringPhysicianName": "PN", "StudyDescription": "LO", "TimezoneOffsetFromUTC": "SH",
+    "Laterality": "CS", "BurnedInAnnotation": "CS", "LossyImageCompression": "CS",
+}  # fmt: skip
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    values=st.dictionaries(st.sampled_from(sorted(COPIED)), HEADER_TEXT, max_size=5), which=st.sampled_from([*WRITERS])
+)
+def test_no_header_makes_a_writer_fail_in_another_way_than_by_a_sentence(
+    values: dict[str, str], which: str, headers: dict[str, Dataset]
+) -> None:
+    source = copy.deepcopy(headers["girl"])
+    source.SpecificCharacterSet = "ISO_IR 192"
+    for keyword, value in values.items():
+        tag = pydicom.tag.Tag(keyword)
+        raw = value.encode() + b" " * (len(value.encode()) % 2)
+        source[tag] = pydicom.dataelem.RawDataElement(tag, COPIED[keyword], len(raw), raw, 0, False, True)
+    try:
+        written = WRITERS[which](source)
+    except CarpalError:
+        return
+    buffer = io.BytesIO()
+    written.save_as(buffer, enforce_file_format=True)
+    assert pydicom.dcmread(io.BytesIO(buffer.getvalue())).StudyInstanceUID == source.StudyInstanceUID
 
 
 # --------------------------------------------------------------------------- UIDs

@@ -33,8 +33,8 @@ def secondary_capture(source: Dataset, picture: NDArray[np.uint8], findings: Fin
         raise InvalidArgument("a refused radiograph has no bone age to draw: no secondary capture is made")
     if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8:
         raise InvalidArgument(f"a picture is (H, W, 3) uint8, not {picture.shape} {picture.dtype}")
-    if source.get("BurnedInAnnotation") == "YES":
-        raise InvalidArgument("the patient's identity is burnt into the radiograph: no secondary capture is made")
+    if source.get("BurnedInAnnotation") not in (None, "", "NO"):
+        raise InvalidArgument("by its header the patient's identity may be burnt into it: no secondary capture is made")
     low, high = findings.interval_90_months
     derivation = (
         f"Bone age {findings.bone_age_months:.1f} months, 90 % interval {low:.0f} to {high:.0f}, by carpal "

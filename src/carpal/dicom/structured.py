@@ -53,31 +53,36 @@ def structured_report(source: Dataset, findings: Findings, written_at: datetime)
     with QUIET:
         texts = _comments(findings)
         names = [name for name, _ in findings.sds]
-        own = (*texts, *names, findings.model, findings.calibration or "")
-        evidence = patient_and_study(source, own)
-        evidence.SOPClassUID, evidence.SOPInstanceUID = source.SOPClassUID, source.SOPInstanceUID
-        evidence.SeriesInstanceUID = source.SeriesInstanceUID
+        carried = patient_and_study(source, (*texts, *names, findings.model, findings.calibration or ""))
         report = ComprehensiveSR(
-            evidence=[evidence],
+            evidence=[_evidence(source)],
             content=_content(source, findings, texts)[0],
             series_instance_uid=derived_uid("to be sealed"),
             sop_instance_uid=derived_uid("to be sealed"),
             series_number=_SERIES_NUMBER,
             instance_number=1,
             is_complete=findings.refused_because is None,
-            specific_character_set=None,  # highdicom does not know the empty term of a code extension
         )
-        if "SpecificCharacterSet" in evidence:
-            report.SpecificCharacterSet = evidence.SpecificCharacterSet
+        report.update(carried)
         if findings.refused_because is not None:
             report.CompletionFlagDescription = "No bone age: the radiograph was refused"
-        if "TimezoneOffsetFromUTC" in evidence:
-            report.TimezoneOffsetFromUTC = evidence.TimezoneOffsetFromUTC
-        del report.ContributingEquipmentSequence  # highdicom's own entry is stamped by another clock than ours
+        report.pop("ContributingEquipmentSequence", None)  # highdicom's own entry is stamped by another clock
         report.CodingSchemeIdentificationSequence = [private_scheme()]
         describe_equipment(report)
         stamp(report, source, written_at)
         return seal(report, "Bone age by carpal", _SERIES_NUMBER)
+
+
+def _evidence(source: Dataset) -> Dataset:
+    """What highdicom wants of the radiograph: its UIDs. It takes fewer headers than archives hold, so that patient and
+    study are carried over afterwards."""
+    keywords = ("PatientName", "PatientID", "PatientBirthDate", "PatientSex", "AccessionNumber", "StudyID")
+    evidence = Dataset()
+    for keyword in (*keywords, "StudyDate", "StudyTime"):
+        setattr(evidence, keyword, "")
+    for keyword in ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID"):
+        evidence[keyword] = source[keyword]
+    return evidence
 
 
 def _comments(findings: Findings) -> tuple[str, ...]:
