@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 import itertools
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -22,7 +24,7 @@ from carpal.annotate import annotated_picture
 from carpal.cli import app
 from carpal.cli.options import age_months
 from carpal.deliver import Request, deliver_all
-from carpal.errors import InvalidArgument
+from carpal.errors import InvalidArgument, MissingDependency
 from carpal.explain import explain
 from carpal.radiograph import read_radiograph
 
@@ -189,6 +191,16 @@ def test_the_clock_is_the_callers_and_the_uids_do_not_depend_on_it(phantom_dicom
     assert [d.SOPInstanceUID for d in objects[0]] == [d.SOPInstanceUID for d in objects[1]]
 
 
+def test_without_highdicom_it_is_said_what_to_install(
+    phantom_dicom: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "highdicom" else find(name))
+    done = carpal(phantom_dicom, "-o", tmp_path / "out")
+    assert isinstance(done.exception, MissingDependency)
+    assert "pip install 'carpal[dicom]'" in str(done.exception)
+
+
 @pytest.mark.parametrize(
     ("text", "months"), [("9y4m", 112), ("9Y 4M", 112), ("9y", 108), ("112m", 112), ("9.5y", 114), ("4mo", 4)]
 )
@@ -203,13 +215,15 @@ def test_what_is_no_age_of_a_child_is_refused(text: str) -> None:
 
 
 def test_notes_stay_inside_the_picture(phantom_dicom: Path) -> None:
-    from dataclasses import replace
-
-    radiograph = read_radiograph(phantom_dicom)
-    reading = Reader().read(radiograph)
-    wordy = replace(reading, notes=("the skeleton may be mature: ages beyond that cannot be told apart " * 3,) * 2)
-    picture = annotated_picture(radiograph, wordy)
+    reader, radiograph = Reader(), read_radiograph(phantom_dicom)
+    reading = reader.read(radiograph)
+    notes = (
+        "it was mirrored: a right hand, or a picture that lies on its face",
+        "it was turned by 90 degrees clockwise to stand upright",
+        "the skeleton may be mature (bone age of 16 years or more): ages beyond that cannot be told apart",
+        "read as F, although the header says M",
+    )
+    picture = annotated_picture(radiograph, replace(reading, notes=notes), explain(reader, radiograph, "M"))
     assert picture.shape == (1024, 1600, 3) and picture.dtype == np.uint8
-    background = picture[0, 0]
     for edge in (picture[:4], picture[-4:], picture[:, :4], picture[:, -4:]):
-        assert (edge == background).all()
+        assert (edge == picture[0, 0]).all()

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pydicom
 import pytest
+from dicom_samples import NATIVE, encode, make, write_bare
 from dicom_tools import complaints, printed, save
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -528,6 +529,32 @@ def test_a_png_cannot_be_answered_in_dicom(phantom_png: Path, tmp_path: Path) ->
         read_source(phantom_png)
     with pytest.raises(UnreadableRadiograph, match=r"nothing\.dcm: no such file"):
         read_source(tmp_path / "nothing.dcm")
+
+
+def procedure() -> Dataset:
+    item = Dataset()
+    item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = "RH1", "99LOCAL", "Röntgen der Hand"
+    return item
+
+
+@pytest.mark.parametrize(
+    "syntax", [*NATIVE, pydicom.uid.RLELossless, pydicom.uid.JPEG2000], ids=lambda syntax: syntax.keyword
+)
+def test_a_radiograph_of_any_transfer_syntax_is_answered(syntax: pydicom.uid.UID, tmp_path: Path) -> None:
+    sample = make(SpecificCharacterSet="ISO_IR 192", PatientName="Müßig^Jörg", ProcedureCodeSequence=[procedure()])
+    path = tmp_path / "source.dcm"
+    path.write_bytes(encode(sample, syntax))
+    written = pydicom.dcmread(save(report(read_source(path)), tmp_path))
+    assert written.PatientName == "Müßig^Jörg"
+    assert written.ProcedureCodeSequence[0].CodeMeaning == "Röntgen der Hand"
+    assert written.file_meta.TransferSyntaxUID == pydicom.uid.ExplicitVRLittleEndian
+
+
+@pytest.mark.parametrize("implicit", [True, False])
+def test_a_bare_data_set_is_answered(implicit: bool, tmp_path: Path) -> None:
+    (tmp_path / "bare.dcm").write_bytes(write_bare(make(), implicit=implicit))
+    written = picture(read_source(tmp_path / "bare.dcm"))
+    assert written.SourceImageSequence[0].ReferencedSOPInstanceUID == "1.2.3.4"
 
 
 def test_a_damaged_header_is_one_sentence(phantom_dicom: Path, tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["annotated_picture", "is_annotation", "write_annotated"]
 
 _MARK = "carpal read --annotate"
-_LINE = 70  # characters of a note beside the radiograph
+_LINE = 60  # characters of a note beside the radiograph
 
 
 def write_annotated(radiograph: Radiograph, reading: Reading, out: Path, evidence: Evidence | None = None) -> None:
