@@ -57,7 +57,7 @@ def read_source(path: Path) -> Dataset:
                 )
         with QUIET:
             source = pydicom.dcmread(path, stop_before_pixels=True, force=True)
-            check_source(source)
+            _check_source(source)
         return source
     except UnreadableRadiograph as error:
         text = str(error)
@@ -70,7 +70,7 @@ def read_source(path: Path) -> Dataset:
         raise UnreadableRadiograph(f"cannot read {path}: its header is damaged ({type(error).__name__})") from None
 
 
-def check_source(source: Dataset) -> None:
+def _check_source(source: Dataset) -> None:
     """Raises UnreadableRadiograph where the header lacks what a reference needs or names an unknown character set."""
     for keyword in ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID"):
         element = _element(source, keyword)
@@ -86,7 +86,7 @@ def patient_and_study(source: Dataset, texts: Iterable[str]) -> Dataset:
     """A new data set with the patient, the study and the time zone of ``source``, in a character set in which our own
     ``texts`` can be written too: the header's own, or UTF-8 where a text has more than ASCII, which alone every
     character set of DICOM holds. Raises UnreadableRadiograph."""
-    check_source(source)
+    _check_source(source)
     answer = Dataset()
     sets = _character_sets(source) if all(text.isascii() for text in texts) else ["ISO_IR 192"]
     if sets:
