@@ -68,6 +68,7 @@ LOWER_FIRST = (
     "errors",
     "plain",
     "growth",
+    "silence",
     "files",
     "distribution",
     "radiograph",
@@ -81,6 +82,7 @@ LOWER_FIRST = (
     "explain",
     "annotate",
     "batch",
+    "deliver",
     "check",
     "cli",
 )

@@ -18,6 +18,7 @@ HEAVY = {
     "matplotlib",
     "cv2",
     "pydicom",
+    "highdicom",
     "onnxruntime",
     "optuna",
 }

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from carpal.distribution import MONTHS
 from carpal.explain import Evidence
@@ -12,14 +15,37 @@ from carpal.files import replacing
 from carpal.radiograph import Radiograph
 from carpal.reader import Reading, years_and_months
 
-__all__ = ["is_annotation", "write_annotated"]
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["annotated_picture", "is_annotation", "write_annotated"]
 
 _MARK = "carpal read --annotate"
+_LINE = 60  # characters of a note beside the radiograph
 
 
 def write_annotated(radiograph: Radiograph, reading: Reading, out: Path, evidence: Evidence | None = None) -> None:
     """A PNG: the radiograph, the bone age, its interval and distribution, and what the reader must know; with
     ``evidence`` also where in the radiograph the age comes from."""
+    figure = _draw(radiograph, reading, evidence)
+    with replacing(out) as part:
+        figure.savefig(part, format="png", dpi=120, facecolor=figure.get_facecolor(), metadata={"Software": _MARK})
+
+
+def annotated_picture(
+    radiograph: Radiograph, reading: Reading, evidence: Evidence | None = None, dpi: int = 160
+) -> NDArray[np.uint8]:
+    """The same picture as ``write_annotated``'s as (H, W, 3) uint8 RGB, 1600 x 1024 pixels unless told otherwise."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    figure = _draw(radiograph, reading, evidence)
+    figure.set_dpi(dpi)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+
+
+def _draw(radiograph: Radiograph, reading: Reading, evidence: Evidence | None) -> Figure:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
@@ -36,8 +62,7 @@ def write_annotated(radiograph: Radiograph, reading: Reading, out: Path, evidenc
     if evidence is not None:
         _draw_evidence(picture, evidence, step)
     _draw_distribution(chart, reading)
-    with replacing(out) as part:
-        figure.savefig(part, format="png", dpi=120, facecolor=figure.get_facecolor(), metadata={"Software": _MARK})
+    return figure
 
 
 def _draw_evidence(picture, evidence: Evidence, step: int) -> None:  # type: ignore[no-untyped-def]
@@ -77,13 +102,14 @@ def _draw_distribution(chart, reading: Reading) -> None:  # type: ignore[no-unty
     chart.set_xlabel("bone age (months)\nprobability, mean (line), 90 % interval (shaded)", color=quiet)
     for side in chart.spines.values():
         side.set_visible(False)
+    notes = [line for note in reading.notes for line in textwrap.wrap(note, _LINE)]
     heading = f"{reading.bone_age_months:.1f} months   ({years_and_months(reading.bone_age_months)})"
-    chart.set_title(heading, color=light, fontsize=20, loc="left", pad=66 + 12 * len(reading.notes))
+    chart.set_title(heading, color=light, fontsize=20, loc="left", pad=66 + 12 * len(notes))
     facts = [
         f"90 % interval {low:.0f} to {high:.0f} months",
         f"sex {reading.sex} ({reading.sex_origin}), model {reading.model}"
         + (f", calibrated for {reading.calibration}" if reading.calibration else ""),
         "research use, not a medical device",
-        *reading.notes,
+        *notes,
     ]
     chart.text(0, 1.02, "\n".join(facts), transform=chart.transAxes, color=quiet, fontsize=10, va="bottom")

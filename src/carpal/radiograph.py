@@ -9,12 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import io
-import logging
 import math
 import os
 import stat
-import threading
-import warnings
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,8 +23,9 @@ from PIL import BmpImagePlugin, ImageChops, ImageFile, ImageOps, JpegImagePlugin
 
 from carpal.errors import CarpalError, ImageTooLarge, InvalidArgument, UnreadableRadiograph
 from carpal.plain import SEXES, Sex
+from carpal.silence import QUIET
 
-__all__ = ["SEXES", "Laterality", "Radiograph", "Sex", "read_radiograph"]
+__all__ = ["SEXES", "Laterality", "Radiograph", "Sex", "is_dicom", "read_radiograph"]
 
 Laterality = Literal["L", "R"]
 
@@ -89,7 +87,7 @@ def read_radiograph(source: str | os.PathLike[str] | bytes | BinaryIO) -> Radiog
     """
     name = _name_of(source)
     try:
-        with _QUIET:
+        with QUIET:
             data = _bytes_of(source)
             return _read(data)
     except CarpalError as refusal:
@@ -160,7 +158,7 @@ def _check_bytes(size: int) -> None:
 
 def _read(data: bytes) -> Radiograph:
     digest = hashlib.sha256(data).hexdigest()
-    if _is_dicom(data):
+    if is_dicom(data):
         return _read_dicom(data, digest)
     for magic, decode in _RASTERS.items():
         if data.startswith(magic):
@@ -172,8 +170,9 @@ def _read(data: bytes) -> Radiograph:
     raise UnreadableRadiograph(f"it is not an image carpal knows; {_READABLE}")
 
 
-def _is_dicom(data: bytes) -> bool:
-    """A file with the DICOM prefix, or a bare data set: group 0002 or 0008 comes first, in either byte order."""
+def is_dicom(data: bytes) -> bool:
+    """Whether a file begins as DICOM does: with its prefix, or as a bare data set, whose first group is 0002 or 0008 in
+    either byte order. 132 bytes are enough."""
     if data[128:132] == b"DICM":
         return True
     little = data[:2] in (b"\x02\x00", b"\x08\x00") and data[3:4] == b"\x00"
@@ -346,46 +345,3 @@ def _grey(image: ImageFile.ImageFile) -> NDArray[Any]:
     if "A" in image.getbands():
         grey = ImageChops.multiply(grey, image.getchannel("A"))
     return np.asarray(grey)
-
-
-# --------------------------------------------------------------------------- silence
-
-
-class _Quiet:
-    """Holds back warnings and log lines of the decoders while any thread reads: they may quote the patient.
-
-    `warnings.catch_warnings` alone is not safe with threads: leaving in another order than entering would switch
-    warnings off for good. Here the first reader enters and the last one leaves.
-    """
-
-    _LOGGERS = ("pydicom", "pylibjpeg", "openjpeg", "rle", "PIL")
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._readers = 0
-        self._caught = warnings.catch_warnings()
-        self._levels: dict[str, int] = {}
-
-    def __enter__(self) -> None:
-        with self._lock:
-            self._readers += 1
-            if self._readers > 1:
-                return
-            self._caught = warnings.catch_warnings()
-            self._caught.__enter__()
-            warnings.simplefilter("ignore")
-            for name in self._LOGGERS:
-                self._levels[name] = logging.getLogger(name).level
-                logging.getLogger(name).setLevel(logging.CRITICAL + 1)
-
-    def __exit__(self, *_: object) -> None:
-        with self._lock:
-            self._readers -= 1
-            if self._readers:
-                return
-            self._caught.__exit__(None, None, None)
-            for name, level in self._levels.items():
-                logging.getLogger(name).setLevel(level)
-
-
-_QUIET = _Quiet()

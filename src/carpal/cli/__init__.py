@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from carpal import __version__
-from carpal.cli import data, evaluate, growth, read, site, stress, train
+from carpal.cli import data, dicom, evaluate, growth, read, site, stress, train
 from carpal.errors import CarpalError
 
 __all__ = ["app", "main"]
@@ -59,6 +59,7 @@ app.command("compare")(evaluate.compare)
 app.command("stress")(stress.stress)
 app.command("calibrate")(site.calibrate)
 app.command("drift")(site.drift)
+app.add_typer(dicom.app, name="dicom")
 
 
 def main() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +13,17 @@ import typer
 if TYPE_CHECKING:
     from carpal.training.datasets import Problem
 
-__all__ = ["Cache", "Groups", "Split", "Views", "need_torch", "print_problems", "view_set"]
+__all__ = [
+    "Cache",
+    "Groups",
+    "Split",
+    "Views",
+    "age_months",
+    "need_highdicom",
+    "need_torch",
+    "print_problems",
+    "view_set",
+]
 
 Groups = Annotated[
     Optional[list[str]], typer.Option("--group", help="Only this folder of the data set (highres, lowres); repeatable.")
@@ -34,6 +45,19 @@ def view_set(count: int) -> tuple[str, ...]:
     return VIEW_SETS[count]
 
 
+def age_months(text: str) -> float:
+    """``9y4m``, ``9y`` or ``112m`` in months. Raises InvalidArgument, for 150 years too."""
+    from carpal.errors import InvalidArgument
+
+    match = re.fullmatch(r"\s*(?:(\d{1,3}(?:\.\d+)?)\s*y)?\s*(?:(\d{1,3}(?:\.\d+)?)\s*mo?)?\s*", text.lower())
+    if match is None or not any(match.groups()):
+        raise InvalidArgument(f"{text!r} is no age: give years and months as 9y4m, 9y or 112m")
+    months = 12 * float(match[1] or 0) + float(match[2] or 0)
+    if months > 25 * 12:
+        raise InvalidArgument(f"{text!r} is no age of a child: bone age is read up to 20 years")
+    return months
+
+
 def print_problems(problems: Sequence[Problem], most: int = 5) -> None:
     """The first few things that are wrong with a data set, on standard error."""
     for problem in problems[:most]:
@@ -44,10 +68,19 @@ def print_problems(problems: Sequence[Problem], most: int = 5) -> None:
 
 def need_torch() -> None:
     """Raises MissingDependency, naming what to install, where the train extra is absent."""
+    _need("train", "torch", "timm")
+
+
+def need_highdicom() -> None:
+    """Raises MissingDependency, naming what to install, where the dicom extra is absent."""
+    _need("dicom", "highdicom")
+
+
+def _need(extra: str, *modules: str) -> None:
     from importlib.util import find_spec
 
     from carpal.errors import MissingDependency
 
-    missing = [name for name in ("torch", "timm") if find_spec(name) is None]
+    missing = [name for name in modules if find_spec(name) is None]
     if missing:
-        raise MissingDependency(f"this command needs {' and '.join(missing)}: pip install 'carpal[train]'")
+        raise MissingDependency(f"this command needs {' and '.join(missing)}: pip install 'carpal[{extra}]'")

@@ -1,0 +1,42 @@
+"""A PDF report filed beside the radiograph it is about: Encapsulated PDF."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pydicom.dataset import Dataset
+from pydicom.sr.codedict import codes
+from pydicom.uid import EncapsulatedPDFStorage
+
+from carpal.dicom.codes import coded_item
+from carpal.dicom.objects import new_object, seal
+from carpal.dicom.source import reference
+from carpal.errors import InvalidArgument
+from carpal.silence import QUIET
+
+__all__ = ["encapsulated_pdf"]
+
+_SERIES_NUMBER = 903
+
+
+def encapsulated_pdf(source: Dataset, pdf: bytes, title: str, written_at: datetime) -> Dataset:
+    """An Encapsulated PDF of ``pdf``, the bytes of a whole file, about ``source``; ``title`` is what a list shows.
+
+    The caller's pages show no name and no id: the object says so. Raises InvalidArgument for bytes that are no whole
+    PDF file, UnreadableRadiograph where the header has no valid UIDs.
+    """
+    if not pdf.startswith(b"%PDF-") or b"%%EOF" not in pdf[-1024:]:
+        raise InvalidArgument("the report is no whole PDF file")
+    with QUIET:
+        answer = new_object(source, EncapsulatedPDFStorage, (title,), written_at)
+        answer.Modality, answer.ConversionType = "DOC", "WSD"
+        answer.AcquisitionDateTime = ""
+        answer.BurnedInAnnotation, answer.RecognizableVisualFeatures = "NO", "NO"
+        answer.VerificationFlag = "UNVERIFIED"
+        answer.SourceInstanceSequence = [reference(source)]
+        answer.DocumentTitle = title
+        answer.ConceptNameCodeSequence = [coded_item(codes.DCM.ImagingMeasurementReport)]
+        answer.MIMETypeOfEncapsulatedDocument = "application/pdf"
+        answer.EncapsulatedDocumentLength = len(pdf)
+        answer.EncapsulatedDocument = pdf + b"\0" * (len(pdf) % 2)
+        return seal(answer, "Bone age by carpal, report", _SERIES_NUMBER)

@@ -1,0 +1,229 @@
+"""``carpal dicom read`` as a person meets it: what it reads, writes, prints, refuses, and never overwrites."""
+
+from __future__ import annotations
+
+import importlib.util
+import itertools
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timezone
+from pathlib import Path
+
+import numpy as np
+import pydicom
+import pytest
+from dicom_tools import complaints
+from pydicom.dataset import Dataset
+from typer.testing import CliRunner, Result
+
+highdicom = pytest.importorskip("highdicom", reason="the dicom extra is not installed")
+
+from carpal import Reader
+from carpal.annotate import annotated_picture
+from carpal.cli import app
+from carpal.cli.options import age_months
+from carpal.deliver import Request, deliver_all
+from carpal.errors import InvalidArgument, MissingDependency
+from carpal.explain import explain
+from carpal.radiograph import read_radiograph
+
+
+def carpal(*arguments: object) -> Result:
+    return CliRunner().invoke(app, ["dicom", "read", *map(str, arguments)])
+
+
+def changed(path: Path, out: Path, change: Callable[[Dataset], None]) -> Path:
+    dataset = pydicom.dcmread(path)
+    change(dataset)
+    dataset.save_as(out)
+    return out
+
+
+def comments(report: Dataset) -> list[str]:
+    (group,) = report.ContentSequence[-1].ContentSequence
+    return [item.TextValue for item in group.ContentSequence if item.ConceptNameCodeSequence[0].CodeValue == "121106"]
+
+
+def subject(report: Dataset, meaning: str) -> Dataset:
+    (item,) = [i for i in report.ContentSequence if i.ConceptNameCodeSequence[0].CodeMeaning == meaning]
+    return item
+
+
+def test_a_radiograph_is_answered_by_what_the_reader_says(phantom_dicom: Path, tmp_path: Path) -> None:
+    done = carpal(phantom_dicom, "-o", tmp_path / "out")
+    assert done.exit_code == 0, done.output
+    reading = Reader().read(phantom_dicom)
+    assert str(reading) in done.output
+    assert "header: sex M, 12 y 6 mo" in done.output
+    report = highdicom.sr.srread(tmp_path / "out" / "sr.dcm")
+    (group,) = report.content.get_image_measurement_groups()
+    months = [m.value for m in group.get_measurements()]
+    assert months == [round(v, 2) for v in (reading.bone_age_months, *reading.interval_90_months)]
+    source = pydicom.dcmread(phantom_dicom)
+    for name in ("sr.dcm", "sc.dcm"):
+        assert f"wrote {tmp_path / 'out' / name}" in done.output
+        written = pydicom.dcmread(tmp_path / "out" / name)
+        assert written.StudyInstanceUID == source.StudyInstanceUID
+        assert complaints(tmp_path / "out" / name) == []
+
+
+def test_the_picture_shows_the_radiograph_its_evidence_and_the_numbers(phantom_dicom: Path, tmp_path: Path) -> None:
+    assert carpal(phantom_dicom, "-o", tmp_path / "out").exit_code == 0
+    stored = pydicom.dcmread(tmp_path / "out" / "sc.dcm").pixel_array
+    reader, radiograph = Reader(), read_radiograph(phantom_dicom)
+    reading = reader.read(radiograph)
+    np.testing.assert_array_equal(stored, annotated_picture(radiograph, reading, explain(reader, radiograph, "M")))
+    assert not np.array_equal(stored, annotated_picture(radiograph, reading))
+
+
+def test_the_patient_is_in_the_header_and_nowhere_in_the_pixels(phantom_dicom: Path, tmp_path: Path) -> None:
+    other = changed(phantom_dicom, tmp_path / "other.dcm", lambda d: setattr(d, "PatientName", "Another^Name"))
+    pixels = []
+    for path in (phantom_dicom, other):
+        assert carpal(path, "-o", tmp_path / path.stem).exit_code == 0
+        written = pydicom.dcmread(tmp_path / path.stem / "sc.dcm")
+        pixels.append(written.PixelData)
+    assert written.PatientName == "Another^Name"
+    assert pixels[0] == pixels[1]
+
+
+def test_what_is_given_goes_before_the_header_and_both_are_shown(phantom_dicom: Path, tmp_path: Path) -> None:
+    done = carpal(phantom_dicom, "-o", tmp_path, "--sex", "f", "--age", "9y4m")
+    assert done.exit_code == 0, done.output
+    assert "sex F, given" in done.output
+    assert "header: sex M, 12 y 6 mo; age given: 9 y 4 mo" in done.output
+    report = pydicom.dcmread(tmp_path / "sr.dcm")
+    assert subject(report, "Subject Sex").ConceptCodeSequence[0].CodeValue == "F"
+    assert subject(report, "Subject Age").MeasuredValueSequence[0].NumericValue == 112
+    assert report.PatientSex == "M"  # the archive's own fact stays as it is
+    assert any("although the header says M" in text for text in comments(report))
+
+
+def test_the_age_changes_nothing_in_the_reading(phantom_dicom: Path, tmp_path: Path) -> None:
+    first, second = (
+        deliver_all([phantom_dicom], tmp_path / str(age), Request(age_months=age))[0].reading for age in (60, 200)
+    )
+    assert first is not None and second is not None
+    assert first.bone_age_months == second.bone_age_months
+
+
+def test_a_folder_is_answered_folder_by_folder_and_a_bad_file_does_not_stop_it(
+    phantom_dicom: Path, phantom_png: Path, tmp_path: Path
+) -> None:
+    study = tmp_path / "study"
+    study.mkdir()
+    shutil.copy(phantom_dicom, study / "one.dcm")
+    shutil.copy(phantom_png, study / "two.png")
+    (study / "three.dcm").write_bytes(phantom_dicom.read_bytes()[:3000])
+    done = carpal(study, "-o", tmp_path / "out")
+    assert done.exit_code == 1
+    assert "two.png: NOT READ" in done.output and "is no DICOM object" in done.output
+    assert "three.dcm: NOT READ" in done.output
+    written = sorted(str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").rglob("*.dcm"))
+    assert written == ["one/sc.dcm", "one/sr.dcm"]
+
+
+def test_a_refused_radiograph_is_answered_by_a_report_without_an_age(phantom_dicom: Path, tmp_path: Path) -> None:
+    def blacken(dataset: Dataset) -> None:
+        dataset.PixelData = bytes(len(dataset.PixelData))
+
+    blank = changed(phantom_dicom, tmp_path / "blank.dcm", blacken)
+    done = carpal(blank, "-o", tmp_path / "out")
+    assert done.exit_code == 2
+    assert "NOT READ: refused: nothing can be seen" in done.output
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["sr.dcm"]
+    report = pydicom.dcmread(tmp_path / "out" / "sr.dcm")
+    assert comments(report)[0].startswith("No bone age: nothing can be seen on it")
+    assert report.CompletionFlag == "PARTIAL"
+    assert complaints(tmp_path / "out" / "sr.dcm") == []
+
+
+def test_without_a_sex_nothing_is_written(phantom_dicom: Path, tmp_path: Path) -> None:
+    sexless = changed(phantom_dicom, tmp_path / "sexless.dcm", lambda d: setattr(d, "PatientSex", "O"))
+    done = carpal(sexless, "-o", tmp_path / "out")
+    assert done.exit_code == 2
+    assert "sex is needed" in done.output and "header: sex not given" in done.output
+    assert not (tmp_path / "out").exists()
+    assert carpal(sexless, "-o", tmp_path / "out", "--sex", "M").exit_code == 0
+
+
+def test_with_the_identity_burnt_in_only_the_report_is_written(phantom_dicom: Path, tmp_path: Path) -> None:
+    burnt = changed(phantom_dicom, tmp_path / "burnt.dcm", lambda d: setattr(d, "BurnedInAnnotation", "YES"))
+    done = carpal(burnt, "-o", tmp_path / "out")
+    assert done.exit_code == 1
+    assert "no sc.dcm: by its header" in done.output
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["sr.dcm"]
+
+
+@pytest.mark.parametrize("name", ["sr.dcm", "sc.dcm"])
+def test_an_answer_that_is_there_is_not_overwritten(name: str, phantom_dicom: Path, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(b"somebody's")
+    done = carpal(phantom_dicom, "-o", tmp_path)
+    assert isinstance(done.exception, InvalidArgument)
+    assert f"{name} is there already" in str(done.exception)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert (tmp_path / name).read_bytes() == b"somebody's"
+
+
+def test_two_files_of_one_name_are_not_mixed_up(phantom_dicom: Path, tmp_path: Path) -> None:
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        shutil.copy(phantom_dicom, tmp_path / folder / "hand.dcm")
+    done = carpal(tmp_path / "a" / "hand.dcm", tmp_path / "b" / "hand.dcm", "-o", tmp_path / "out")
+    assert isinstance(done.exception, InvalidArgument)
+    assert "same file name" in str(done.exception)
+
+
+def test_one_age_is_not_that_of_two_radiographs(phantom_dicom: Path, tmp_path: Path) -> None:
+    done = carpal(phantom_dicom, phantom_dicom, "-o", tmp_path, "--age", "9y")
+    assert isinstance(done.exception, InvalidArgument)
+    assert "one child's" in str(done.exception)
+
+
+def test_the_clock_is_the_callers_and_the_uids_do_not_depend_on_it(phantom_dicom: Path, tmp_path: Path) -> None:
+    times = itertools.cycle([datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc), datetime(2027, 1, 2)])
+    objects = []
+    for out in (tmp_path / "first", tmp_path / "second"):
+        deliver_all([phantom_dicom], out, Request(), clock=lambda: next(times))
+        objects.append([pydicom.dcmread(out / name) for name in ("sr.dcm", "sc.dcm")])
+    assert [d.ContentDate for d in objects[0] + objects[1]] == ["20260102"] * 2 + ["20270102"] * 2
+    assert [d.SOPInstanceUID for d in objects[0]] == [d.SOPInstanceUID for d in objects[1]]
+
+
+def test_without_highdicom_it_is_said_what_to_install(
+    phantom_dicom: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "highdicom" else find(name))
+    done = carpal(phantom_dicom, "-o", tmp_path / "out")
+    assert isinstance(done.exception, MissingDependency)
+    assert "pip install 'carpal[dicom]'" in str(done.exception)
+
+
+@pytest.mark.parametrize(
+    ("text", "months"), [("9y4m", 112), ("9Y 4M", 112), ("9y", 108), ("112m", 112), ("9.5y", 114), ("4mo", 4)]
+)
+def test_an_age_is_years_and_months(text: str, months: float) -> None:
+    assert age_months(text) == months
+
+
+@pytest.mark.parametrize("text", ["", "9", "nine", "-9y", "150y", "9y4", "4m9y"])
+def test_what_is_no_age_of_a_child_is_refused(text: str) -> None:
+    with pytest.raises(InvalidArgument):
+        age_months(text)
+
+
+def test_notes_stay_inside_the_picture(phantom_dicom: Path) -> None:
+    reader, radiograph = Reader(), read_radiograph(phantom_dicom)
+    reading = reader.read(radiograph)
+    notes = (
+        "it was mirrored: a right hand, or a picture that lies on its face",
+        "it was turned by 90 degrees clockwise to stand upright",
+        "the skeleton may be mature (bone age of 16 years or more): ages beyond that cannot be told apart",
+        "read as F, although the header says M",
+    )
+    picture = annotated_picture(radiograph, replace(reading, notes=notes), explain(reader, radiograph, "M"))
+    assert picture.shape == (1024, 1600, 3) and picture.dtype == np.uint8
+    for edge in (picture[:4], picture[-4:], picture[:, :4], picture[:, -4:]):
+        assert (edge == picture[0, 0]).all()
