@@ -156,3 +156,29 @@ def test_a_long_strip_is_prepared_like_anything_else() -> None:
 def test_a_stored_recipe_of_impossible_size_is_refused(size) -> None:
     with pytest.raises(InvalidArgument):
         recipe_from_dict({**recipe_to_dict(HandCrop()), "size": size})
+
+
+def test_metal_does_not_darken_the_hand() -> None:
+    hand = draw_phantom(120, "F", seed=3).pixels * 0.6
+    found = prepare(radiograph_of(hand), NarrowHand(256))
+    plated = hand.copy()
+    x, y, radius = found.palm or (0, 0, 0)
+    middle = found.to_source @ (x, y, 1)
+    scale = float(np.hypot(*found.to_source[:2, 0]))
+    top_left = (int(middle[0] - 0.1 * radius * scale), int(middle[1] + radius * scale))
+    cv2.rectangle(plated, top_left, (top_left[0] + int(0.25 * radius * scale), top_left[1] + 90), 1.0, -1)
+    with_plate = prepare(radiograph_of(plated), NarrowHand(256)).pixels
+    assert (with_plate == 255).sum() > 100
+    fingers = slice(0, 120)
+    assert np.median(np.abs(with_plate[fingers].astype(int) - found.pixels[fingers])) <= 2
+
+
+@pytest.mark.parametrize("gamma", [1.7, 2.2])
+def test_a_dark_film_is_lightened(gamma: float) -> None:
+    hand = draw_phantom(120, "F", seed=3).pixels
+    usual, dark = (prepare(radiograph_of(pixels), NarrowHand(256)) for pixels in (hand, hand**gamma))
+    assert dark.hand_found
+    medians = [float(np.median(found.pixels[found.pixels > 12])) / 255 for found in (usual, dark)]
+    assert medians[1] > 0.34
+    outlines = [found.pixels > 12 for found in (usual, dark)]
+    assert (outlines[0] & outlines[1]).sum() > 0.85 * (outlines[0] | outlines[1]).sum()

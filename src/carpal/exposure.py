@@ -32,7 +32,9 @@ _BONES_ALONE = 0.3  # slenderness: 0.303 at least where skin is seen
 _MOST_RAGGED, _RAGGED_BONES = 0.15, 0.08
 _MOST_WHITE = 0.15  # of the hand
 _LEVEL = 1 / 255
-_LINES = 64  # rows and columns that are enough to measure noise and blocks
+_LINES = 32  # rows and columns that are enough to measure noise and blocks, from either side
+_TRANSPOSED = np.array([[0, 1, 0], [1, 0, 0], [0, 0, 1.0]])
+_FINEST = 0.5  # px: smoothing in whole steps is the same for a picture that was turned
 _THIN = 512  # px: the long side that is enough to find the hand
 
 
@@ -67,7 +69,7 @@ def cleared(upright: Grey, given: Grey, to_given: Matrix) -> Cleared:
     if noise > _MOST_NOISE or blocks > _MOST_BLOCKS:
         return Cleared(upright, smoothed=False, problem="coarse")
     smoothing = max(_SMOOTH_NOISE * noise * (noise > _NOISY), _SMOOTH_BLOCKS * blocks * (blocks > _BLOCKY))
-    smoothing = min(smoothing, _WIDEST * max(given.shape), _BLOCK / 2)
+    smoothing = round(min(smoothing, _WIDEST * max(given.shape), _BLOCK / 2) / _FINEST) * _FINEST
     if smoothing:
         upright = cv2.GaussianBlur(upright, (0, 0), smoothing)
         thin, hand = _found(upright)
@@ -117,41 +119,41 @@ def _grain(thin: Grey, hand: Hand, given: Grey, from_mask: Matrix) -> tuple[floa
     own = small[hand.mask > 0]
     low = np.percentile(beside, 25) if beside.size > 30 else own.min()
     contrast = max(float(np.percentile(own, 99) - low), 1e-6)
-    turned = np.array([[0, 1, 0], [1, 0, 0], [0, 0, 1.0]])
-    rows = _Lines.of(given, hand.mask, from_mask)
-    columns = _Lines.of(given.T, hand.mask, turned @ from_mask)
-    return rows.noise() / contrast, (rows.jumps() + columns.jumps()) / 2 / contrast
+    lines = [_lines(given, hand.mask, from_mask), _lines(given.T, hand.mask, _TRANSPOSED @ from_mask)]
+    noise = np.concatenate([_diagonals(*of) for of in lines])
+    jumps = np.mean([_jumps(upper, inside) for upper, _, inside in lines])
+    return float(np.median(noise)) / 1.349 / contrast if noise.size else 0.0, float(jumps) / contrast
 
 
-@dataclass(frozen=True, eq=False)
-class _Lines:
-    """Some rows of a picture and those below them, (N, W), and where the hand is on them."""
-
-    upper: Grey
-    lower: Grey
-    inside: NDArray[np.bool_]
-
-    @classmethod
-    def of(cls, pixels: Grey, mask: NDArray[np.uint8], from_mask: Matrix) -> _Lines:
+def _lines(pixels: Grey, mask: NDArray[np.uint8], from_mask: Matrix) -> tuple[Grey, Grey, NDArray[np.bool_]]:
+    """Some rows of a picture, (N, W), those next to them, and where the hand is on them; as many counted from the
+    bottom as from the top, so that a picture that was turned has the same."""
+    parts = []
+    for upside_down in (False, True):
         height, width = pixels.shape
         step = _BLOCK * max(1, height // (_BLOCK * _LINES))
         first = _BLOCK // 2  # far from the edges of blocks
-        upper = np.ascontiguousarray(pixels[first : height - 1 : step])
-        lower = np.ascontiguousarray(pixels[first + 1 : height : step])
+        seen, from_seen = pixels, from_mask
+        if upside_down:
+            seen, from_seen = pixels[::-1], np.array([[1, 0, 0], [0, -1, height - 1], [0, 0, 1]]) @ from_mask
+        upper, lower = seen[first : height - 1 : step], seen[first + 1 : height : step]
         to_lines = np.array([[1, 0, 0], [0, 1 / step, -first / step], [0, 0, 1]])
-        size = (width, len(upper))
-        inside = cv2.warpAffine(mask, (to_lines @ from_mask)[:2], size, flags=cv2.INTER_NEAREST) > 0
-        return cls(upper, lower, inside)
+        size = (width, max(1, len(upper)))
+        inside = cv2.warpAffine(mask, (to_lines @ from_seen)[:2], size, flags=cv2.INTER_NEAREST)[: len(upper)] > 0
+        parts.append((upper, lower, inside))
+    upper, lower, inside = (np.concatenate(of) for of in zip(*parts, strict=True))
+    return upper, lower, inside
 
-    def noise(self) -> float:
-        """SD of what differs from pixel to pixel: the median of diagonal differences."""
-        across = self.upper - self.lower
-        diagonal = np.abs(across[:, :-1:2] - across[:, 1::2])[self.inside[:, :-1:2]] / 2
-        return float(np.median(diagonal)) / 0.6745 if diagonal.size else 0.0
 
-    def jumps(self) -> float:
-        """By how much grey values jump more at every eighth place of the lines than elsewhere."""
-        there = self.inside[:, 1:]
-        steps = np.abs(np.diff(self.upper, axis=1)) * there
-        by_place = [steps[:, k::_BLOCK].sum() / max(there[:, k::_BLOCK].sum(), 1) for k in range(_BLOCK)]
-        return float(np.max(by_place) - np.median(by_place))
+def _diagonals(upper: Grey, lower: Grey, inside: NDArray[np.bool_]) -> Grey:
+    """What differs from pixel to pixel, whatever the slope: noise of SD 1 gives a median of 2 x 0.6745."""
+    across = upper - lower
+    return np.abs(np.diff(across, axis=1))[inside[:, 1:]]
+
+
+def _jumps(lines: Grey, inside: NDArray[np.bool_]) -> float:
+    """By how much grey values jump more at every eighth place of the lines than elsewhere."""
+    there = inside[:, 1:]
+    steps = np.abs(np.diff(lines, axis=1)) * there
+    by_place = [steps[:, k::_BLOCK].sum() / max(there[:, k::_BLOCK].sum(), 1) for k in range(_BLOCK)]
+    return float(np.max(by_place) - np.median(by_place))

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from carpal.exposure import cleared, light_problem
+from carpal.phantom import draw_phantom
+from carpal.quality import Gate
+from carpal.radiograph import Radiograph, read_radiograph
+
+
+@pytest.fixture(scope="module")
+def hand() -> np.ndarray:
+    return draw_phantom(120, "F", seed=3).pixels
+
+
+def noisy(pixels: np.ndarray, spread: float) -> np.ndarray:
+    changed = pixels + np.random.default_rng(1).normal(0, spread, pixels.shape)
+    return np.clip(changed, 0, 1).astype(np.float32)
+
+
+def compressed(pixels: np.ndarray, quality: int) -> np.ndarray:
+    _, coded = cv2.imencode(".jpg", (pixels * 255 + 0.5).astype(np.uint8), [cv2.IMWRITE_JPEG_QUALITY, quality])
+    return cv2.imdecode(coded, cv2.IMREAD_GRAYSCALE).astype(np.float32) / 255
+
+
+def test_a_clear_radiograph_is_left_alone(hand: np.ndarray) -> None:
+    found = cleared(hand, hand, np.eye(3))
+    assert found.pixels is hand
+    assert (found.smoothed, found.problem) == (False, None)
+
+
+def test_noise_is_smoothed_away(hand: np.ndarray) -> None:
+    film = noisy(hand, 0.06)
+    found = cleared(film, film, np.eye(3))
+    assert (found.smoothed, found.problem) == (True, None)
+    assert np.abs(found.pixels - hand).mean() < 0.5 * np.abs(film - hand).mean()
+
+
+@pytest.mark.parametrize("turns", [0, 1, 2, 3])
+def test_the_blocks_of_jpeg_are_found_whichever_way_the_film_was_turned(hand: np.ndarray, turns: int) -> None:
+    given = compressed(np.ascontiguousarray(np.rot90(hand, turns)), 6)
+    upright = np.ascontiguousarray(np.rot90(given, -turns))
+    examined = Gate().examine(Radiograph(given, "")).quality
+    assert examined.accepted
+    assert "smoothed" in examined.corrections
+    assert not cleared(upright, cv2.GaussianBlur(given, (0, 0), 4), np.eye(3)).smoothed
+
+
+@pytest.mark.parametrize("share", [0.05, 0.6])
+def test_noise_counts_by_the_contrast_of_the_hand(hand: np.ndarray, share: float) -> None:
+    """The same noise on a hand of full contrast and on one that fills few grey levels."""
+    film = noisy(0.4 + share * (hand - 0.4), 0.04)
+    problem = cleared(film, film, np.eye(3)).problem
+    assert problem == ("coarse" if share < 0.1 else None)
+
+
+def test_a_hand_whose_soft_tissue_is_black_is_refused(hand: np.ndarray) -> None:
+    bones = np.clip((hand - np.quantile(hand, 0.9)) * 3, 0, 1)
+    assert cleared(bones, bones, np.eye(3)).problem in {"soft tissue", "outline"}
+
+
+def test_a_wrist_burnt_to_white_is_refused(hand: np.ndarray) -> None:
+    burnt = np.clip(hand * (0.95 / np.quantile(hand, 0.9)), 0, 1)
+    assert cleared(burnt, burnt, np.eye(3)).problem == "exposure"
+
+
+def test_no_hand_has_no_outline() -> None:
+    slope = np.linspace(0, 1, 500, dtype=np.float32) * np.ones((600, 1), np.float32)
+    assert light_problem(slope) is None
+    assert cleared(slope, slope, np.eye(3)).problem == "outline"
+
+
+def test_real_radiographs_are_clear(real_hands: list[Path]) -> None:
+    pixels = [read_radiograph(path).pixels for path in real_hands]
+    problems = [cleared(film, film, np.eye(3)).problem for film in pixels]
+    assert sum(problem is not None for problem in problems) <= 1
+    spoilt = [cleared(film, film, np.eye(3)).problem for film in (noisy(film, 0.6) for film in pixels)]
+    assert all(spoilt)
