@@ -70,9 +70,10 @@ def plain_measures(answers: pd.DataFrame, least: float) -> list[str]:
     both = int((by_network | problem).sum())
     kinds = ", ".join(f"{kind} {count}" for kind, count in plain.problem.value_counts().items())
     return [
-        f"Of the {n} hands of RSNA the plain measures refuse {share(int(problem.sum()), n)} ({kinds}); with the network",
-        f"of each one's fold it is {share(both, n)}. They smooth {share(int(plain.smoothed.sum()), n)}, whose noise or",
-        f"blocks are strong for the hand's contrast, and turn {share(int(plain.straightened.sum()), n)} that lie askew.",
+        f"Of the {n} hands of RSNA the plain measures refuse {share(int(problem.sum()), n)} ({kinds});",
+        f"with the network of each one's fold it is {share(both, n)}. They smooth",
+        f"{share(int(plain.smoothed.sum()), n)}, whose noise or blocks are strong for the hand's contrast, and turn",
+        f"{share(int(plain.straightened.sum()), n)} that lie askew.",
         "Their limits were set by what these radiographs and their transformed copies show (folds 3 and 4), not held",
         "back.",
     ]
