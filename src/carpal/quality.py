@@ -90,8 +90,9 @@ class Quality:
 
     def sentences(self) -> tuple[str, ...]:
         """What was put right, for a person."""
+        way = "clockwise" if self.tilt_degrees > 0 else "counter-clockwise"
         said = {
-            "straightened": f"the film lay askew: it was turned by {self.tilt_degrees:.0f} degrees clockwise",
+            "straightened": f"the film lay askew: it was turned by {abs(self.tilt_degrees):.0f} degrees {way}",
             "inverted": "its grey values were inverted (bones are bright now)",
             "turned": f"it was turned by {self.turned_degrees} degrees clockwise to stand upright",
             "mirrored": "it was mirrored: a right hand, or a picture that lies on its face",
