@@ -67,16 +67,15 @@ def plain_measures(answers: pd.DataFrame, least: float) -> list[str]:
     hands = answers[answers.group.eq("RSNA")].set_index("name")
     problem = plain.problem.reindex(hands.index).notna()
     by_network, n = hands.hand < least, len(hands)
-    both = int((by_network | problem).sum())
     kinds = ", ".join(f"{kind} {count}" for kind, count in plain.problem.value_counts().items())
-    return [
-        f"Of the {n} hands of RSNA the plain measures refuse {share(int(problem.sum()), n)} ({kinds});",
-        f"with the network of each one's fold it is {share(both, n)}. They smooth",
-        f"{share(int(plain.smoothed.sum()), n)}, whose noise or blocks are strong for the hand's contrast, and turn",
-        f"{share(int(plain.straightened.sum()), n)} that lie askew.",
-        "Their limits were set by what these radiographs and their transformed copies show (folds 3 and 4), not held",
-        "back.",
-    ]
+    lines = {
+        f"refused by plain measures ({kinds})": int(problem.sum()),
+        "refused by them or by the network of its own fold": int((by_network | problem).sum()),
+        "smoothed: noise or blocks are strong for the hand's contrast": int(plain.smoothed.sum()),
+        "straightened: the film lies askew": int(plain.straightened.sum()),
+    }
+    rows = [f"| {name} | {n} | {share(count, n)} |" for name, count in lines.items()]
+    return ["| hands of RSNA | n | share |", "|---|---|---|", *rows]
 
 
 def corrections(turned: pd.DataFrame) -> list[str]:
@@ -121,6 +120,8 @@ def main() -> None:
         *refusals(answers, least),
         "",
         "## What plain measures add",
+        "",
+        "Their limits were set by what these radiographs and their transformed copies show, so they are not held back.",
         "",
         *plain_measures(answers, least),
         "",
