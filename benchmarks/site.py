@@ -23,7 +23,11 @@ from carpal.training.splits import read_split
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS, LOCKED = ROOT / "results", ROOT / "recipes" / "folds" / "fold-4.json"
-OFFSETS = {"F": 2.85, "M": 5.35}  # what Deeplasia is off by on Georgian children (Sci Rep 2025, s41598-025-20148-w)
+GEORGIAN = {"F": 2.85, "M": 5.35}  # what Deeplasia is off by on Georgian children (Sci Rep 2025, s41598-025-20148-w)
+TRAUMA = {
+    "F": 7.03,
+    "M": 7.03,
+}  # the most of three models on healthy children after a trauma (Pediatr Radiol, June 2026)
 GAMMA = 1.6
 
 
@@ -66,7 +70,8 @@ def main() -> None:
     samples = read_dataset(data, groups=["highres"]).only(read_split(LOCKED).validation).samples
     reader, order = Reader(), np.random.default_rng(0).permutation(len(samples)).tolist()
     sites = {
-        "readers older by 2.9 (girls) and 5.4 (boys) months, gamma 1.6": readings(reader, samples, GAMMA, OFFSETS),
+        "readers older by 2.9 (girls) and 5.4 (boys) months, gamma 1.6": readings(reader, samples, GAMMA, GEORGIAN),
+        "readers older by 7.0 months, gamma 1.6": readings(reader, samples, GAMMA, TRAUMA),
         "as RSNA": readings(reader, samples, 1.0, {"F": 0.0, "M": 0.0}),
     }
     text = [

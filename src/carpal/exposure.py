@@ -32,9 +32,9 @@ _BONES_ALONE = 0.3  # slenderness: 0.303 at least where skin is seen
 _MOST_RAGGED, _RAGGED_BONES = 0.15, 0.08
 _MOST_WHITE = 0.15  # of the hand
 _LEVEL = 1 / 255
-_LINES = 32  # rows and columns that are enough to measure noise and blocks, from either side
+_LINES = 64  # rows and columns that are enough to measure noise and blocks
 _TRANSPOSED = np.array([[0, 1, 0], [1, 0, 0], [0, 0, 1.0]])
-_FINEST = 0.5  # px: smoothing in whole steps is the same for a picture that was turned
+_FINEST = 0.5  # px: smoothing in steps, so that rounding errors do not change it
 _THIN = 512  # px: the long side that is enough to find the hand
 
 
@@ -61,7 +61,7 @@ def light_problem(pixels: Grey) -> str | None:
 
 def cleared(upright: Grey, given: Grey, to_given: Matrix) -> Cleared:
     """``upright`` (H, W), bone bright, cleared. ``to_given`` (3, 3) takes a point (x, y, 1) of it to the picture
-    ``given``, on which noise and blocks are measured: turning a picture hides them."""
+    ``given``, on which noise and blocks are measured: a picture that was turned by odd degrees hides them."""
     thin, hand = _found(upright)
     if hand is None:
         return Cleared(upright, smoothed=False, problem="outline")
@@ -126,22 +126,14 @@ def _grain(thin: Grey, hand: Hand, given: Grey, from_mask: Matrix) -> tuple[floa
 
 
 def _lines(pixels: Grey, mask: NDArray[np.uint8], from_mask: Matrix) -> tuple[Grey, Grey, NDArray[np.bool_]]:
-    """Some rows of a picture, (N, W), those next to them, and where the hand is on them; as many counted from the
-    bottom as from the top, so that a picture that was turned has the same."""
-    parts = []
-    for upside_down in (False, True):
-        height, width = pixels.shape
-        step = _BLOCK * max(1, height // (_BLOCK * _LINES))
-        first = _BLOCK // 2  # far from the edges of blocks
-        seen, from_seen = pixels, from_mask
-        if upside_down:
-            seen, from_seen = pixels[::-1], np.array([[1, 0, 0], [0, -1, height - 1], [0, 0, 1]]) @ from_mask
-        upper, lower = seen[first : height - 1 : step], seen[first + 1 : height : step]
-        to_lines = np.array([[1, 0, 0], [0, 1 / step, -first / step], [0, 0, 1]])
-        size = (width, max(1, len(upper)))
-        inside = cv2.warpAffine(mask, (to_lines @ from_seen)[:2], size, flags=cv2.INTER_NEAREST)[: len(upper)] > 0
-        parts.append((upper, lower, inside))
-    upper, lower, inside = (np.concatenate(of) for of in zip(*parts, strict=True))
+    """Some rows of a picture, (N, W), those next to them, and where the hand is on them."""
+    height, width = pixels.shape
+    step = _BLOCK * max(1, height // (_BLOCK * _LINES))
+    first = _BLOCK // 2  # far from the edges of blocks
+    upper, lower = pixels[first : height - 1 : step], pixels[first + 1 : height : step]
+    to_lines = np.array([[1, 0, 0], [0, 1 / step, -first / step], [0, 0, 1]])
+    size = (width, max(1, len(upper)))
+    inside = cv2.warpAffine(mask, (to_lines @ from_mask)[:2], size, flags=cv2.INTER_NEAREST)[: len(upper)] > 0
     return upper, lower, inside
 
 

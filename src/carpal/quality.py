@@ -156,7 +156,8 @@ class Gate:
             if seen.mirrored > other.mirrored:
                 mirrored, seen, upright, to_source = True, other, flipped, from_flipped
         to_given = to_given @ to_source
-        clear = cleared(upright.pixels, given, to_given)
+        as_it_came = (given, to_given) if straight else (upright.pixels, np.eye(3))
+        clear = cleared(upright.pixels, *as_it_came)
         if clear.smoothed:
             upright = replace(upright, pixels=clear.pixels)
         names: tuple[Correction, ...] = ("straightened", "inverted", "turned", "mirrored", "smoothed")

@@ -22,6 +22,9 @@ def stress(
             help="Another system: it gets a CSV (path,sex) as its last argument and prints one (file,bone_age_months).",
         ),
     ] = None,
+    accept_anything: Annotated[
+        bool, typer.Option("--accept-anything", help="Read what the quality gate refuses as well.")
+    ] = False,
     split: Split = None,
     side: Annotated[str, typer.Option(help="Which side of the split: test, validation, train or all.")] = "all",
     group: Groups = None,
@@ -39,11 +42,13 @@ def stress(
 
     if limit is not None and limit < 1:
         raise InvalidArgument(f"--limit {limit}: a stress test takes one radiograph or more")
+    if command and accept_anything:
+        raise InvalidArgument("--accept-anything is carpal's own: what another command refuses is its business")
     samples = choose_side(read_dataset(data, groups=group or ()), split, side).samples
     if limit is not None and limit < len(samples):
         samples = tuple(samples[k * len(samples) // limit] for k in range(limit))
     cases = [Case(s.id, s.sex, s.age_months, lambda sample=s: load_radiograph(sample)) for s in samples]  # type: ignore[misc]
-    answer = command_answer(command) if command else reader_answer(Reader(model))
+    answer = command_answer(command) if command else reader_answer(Reader(model), accept_anything=accept_anything)
     with progress_bar("readings") as tell:
         found = put_under_stress(cases, answer, progress=tell)
     name = Path(command.split()[0]).name if command else Path(model).name

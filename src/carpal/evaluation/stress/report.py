@@ -59,6 +59,11 @@ class StressSummary:
         """The transformation under which the error rises most."""
         return max(self.lines, key=lambda line: line.mae_change_months.value or 0.0)
 
+    @property
+    def refused_share(self) -> float:
+        """Of all changed radiographs."""
+        return sum(line.refused for line in self.lines) / (self.n * len(self.lines))
+
 
 def summarise(stressed: Stressed, *, resamples: int = 2000, seed: int = 0) -> StressSummary:
     """The figures of a stress test."""
@@ -108,7 +113,8 @@ def write_stress(stressed: Stressed, out: str | Path, *, title: str) -> StressSu
             f"{figure_text(summary.mae_months)} months, beyond 12 months {share_text(summary.far)}. Over "
             f"{len(summary.lines)} transformations the MAE changes by "
             f"{figure_text(summary.mean_change_months, signed=True)} months on average, most under "
-            f'"{summary.worst.name}" ({figure_text(summary.worst.mae_change_months, signed=True)}). Brackets: 95 % '
+            f'"{summary.worst.name}" ({figure_text(summary.worst.mae_change_months, signed=True)}); '
+            f"{summary.refused_share:.1%} of the changed radiographs are refused. Brackets: 95 % "
             "bootstrap intervals, paired: each change is taken over the radiographs that were read both ways."
         ),
         _table(summary),
