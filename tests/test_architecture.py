@@ -73,6 +73,8 @@ LOWER_FIRST = (
     "distribution",
     "radiograph",
     "hand",
+    "straighten",
+    "exposure",
     "prepare",
     "views",
     "modelfile",
