@@ -20,6 +20,7 @@ one() { # name, then what differs
   carpal train "$DATA" --out "runs/scaling/$name" --split recipes/folds/development.json --group lowres \
     "${options[@]}" "$@" >"runs/scaling/logs/$name" 2>&1
   carpal evaluate "runs/scaling/$name" --data "$DATA" --group lowres --side test --out "$out"
+  rm "$out"/*.png "$out"/*.html "$out"/distributions.npz # the curve needs the predictions alone
 }
 export -f one
 
@@ -44,6 +45,7 @@ fine() { # name, size, how many radiographs
     --samples-per-epoch 1250 --batch-size 16 --learning-rate 4e-4 --layer-decay 0.9 --augment 0.5 --ema-decay 0.99 \
     --keep last >"runs/scaling/logs/$1" 2>&1
   carpal evaluate "runs/scaling/$1" --data "$DATA" --group highres --side validation --out "$out"
+  rm "$out"/*.png "$out"/*.html "$out"/distributions.npz # the curve needs the predictions alone
 }
 export -f fine
 
