@@ -81,6 +81,7 @@ LOWER_FIRST = (
     "reader",
     "explain",
     "annotate",
+    "report",
     "batch",
     "deliver",
     "check",
