@@ -16,7 +16,7 @@ _METHODS: dict[str, Method] = {"gp": "Greulich-Pyle", "tw2": "TW2 RUS", "tw3": "
 
 def growth(
     bone_age: Annotated[str, typer.Option("--bone-age", metavar="MONTHS", help="Months, or as in 9y4m.")],
-    sex: child.Sex = None,
+    sex: Annotated[Optional[str], typer.Option(metavar="F|M", help="The child's sex.")] = None,
     age: child.Age = None,
     birth: child.Birth = None,
     study: child.Study = None,

@@ -87,7 +87,7 @@ def distribution(report: Report, texts: Texts) -> Picture | None:
     if reading is None:
         return None
     low, high = reading.interval_90_months
-    figure, axes = _axes(2.9, 1.2)
+    figure, axes = _axes(2.9, 1.3)
     axes.axvspan(low, high, color=_BAND, linewidth=0)
     axes.fill_between(MONTHS, reading.distribution, color=_ACCENT, alpha=0.55, linewidth=0)
     axes.axvline(reading.bone_age_months, color=_INK, linewidth=1.1)
@@ -95,7 +95,7 @@ def distribution(report: Report, texts: Texts) -> Picture | None:
     axes.set_ylim(bottom=0)
     axes.set_yticks([])
     axes.spines["left"].set_visible(False)
-    axes.set_xlabel(f"{texts.say('distribution.axis')}; {texts.say('distribution.key')}", fontsize=6.5, color=_QUIET)
+    axes.set_xlabel(f"{texts.say('distribution.axis')}\n{texts.say('distribution.key')}", fontsize=6.5, color=_QUIET)
     told = texts.say(
         "distribution.alt",
         mean=texts.say("unit.months", x=texts.number(reading.bone_age_months, 1)),

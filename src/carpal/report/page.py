@@ -279,7 +279,7 @@ def _references(assessment: Assessment, texts: Texts) -> Section | None:
     """Citations stay in the language of the publication."""
     if not assessment.references:
         return None
-    said = [f"{r.name}: {r.citation}. {texts.sentence(r.limits).text}" for r in assessment.references]
+    said = [f"{texts.word(r.name)}: {r.citation}. {texts.sentence(r.limits).text}" for r in assessment.references]
     return Section(texts.say("references.heading"), tuple(Sentence(text, texts.language) for text in said))
 
 

@@ -110,7 +110,7 @@ def _head(page: Page, size: _Size, width: float) -> Iterator[Flowable]:
     yield _grid([[title, disclaimer]], [0.45 * width, 0.55 * width], valign="BOTTOM")
     yield HRFlowable(width="100%", thickness=1, color=_INK, spaceBefore=3, spaceAfter=4)
     whole = ((escape(text).replace(" ", "\u00a0") for text in fact) for fact in page.child)  # a line ends between facts
-    facts = " &nbsp; ".join(f'<font color="#4a5560">{name}:</font>\u00a0<b>{value}</b>' for name, value in whole)
+    facts = "&nbsp;&nbsp; ".join(f'<font color="#4a5560">{name}:</font>\u00a0<b>{value}</b>' for name, value in whole)
     yield Paragraph(facts, _style(size.text + 0.5))
     yield Spacer(1, 7)
 
