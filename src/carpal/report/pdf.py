@@ -21,8 +21,9 @@ from reportlab.lib.styles import ParagraphStyle
 from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
-from reportlab.platypus import Flowable, Frame, HRFlowable, Image, KeepInFrame, Paragraph, Spacer, Table
+from reportlab.platypus import Flowable, Frame, HRFlowable, Image, Paragraph, Spacer, Table
 
+from carpal.errors import InvalidArgument
 from carpal.report import page as words
 from carpal.report.figures import Picture
 from carpal.report.look import Paper
@@ -40,32 +41,45 @@ _BODY, _BOLD = "carpal-sans", "carpal-sans-bold"
 
 @dataclass(frozen=True)
 class _Size:
-    """Sizes in points: of the text, and of the pictures' height."""
+    """Sizes in points: of the text, and of the pictures' height; then all of it by ``scale``."""
 
     text: float
     pictures: float
+    scale: float = 1.0
 
 
 _SIZES = [_Size(text, float(high)) for text in (8.0, 7.5, 7.0, 6.5) for high in range(260, 130, -10)]
+_SIZES += [_Size(6.5, 130.0, 0.95**step) for step in range(1, 24)]  # a very full page, down to a third
 
 
 def pdf_page(page: Page, paper: Paper) -> bytes:
-    """The PDF file: the largest text and pictures that fit on one sheet."""
+    """The PDF file: the largest text and pictures that fit on one sheet. Raises InvalidArgument where nothing fits."""
     _register_fonts()
     width, height = _SHEETS[paper]
     inside = (width - 2 * _ASIDE, height - 2 * _ABOVE)
-    fitting = (size for size in _SIZES if _height_of(_story(page, size, inside[0]), inside[0]) <= inside[1])
-    story = _story(page, next(fitting, _SIZES[-1]), inside[0])
+    size = next((size for size in _SIZES if _fits(page, size, inside)), _SIZES[-1])
     file = io.BytesIO()
     canvas = Canvas(file, pagesize=(width, height), invariant=1, lang=page.language)
     canvas.setTitle(page.title)
     canvas.setSubject(page.disclaimer)
     canvas.setCreator("carpal")
-    frame = Frame(_ASIDE, _ABOVE, *inside, leftPadding=0, rightPadding=0, topPadding=0, bottomPadding=0)
-    frame.addFromList([KeepInFrame(*inside, story, mode="shrink")], canvas)
+    canvas.translate(_ASIDE, _ABOVE)
+    canvas.scale(size.scale, size.scale)
+    box = [length / size.scale for length in inside]
+    frame = Frame(0, 0, *box, leftPadding=0, rightPadding=0, topPadding=0, bottomPadding=0)
+    left_over = _story(page, size, box[0])
+    frame.addFromList(left_over, canvas)
+    if left_over:
+        raise InvalidArgument("the report does not fit on one page: shorten the history")
     canvas.showPage()
     canvas.save()
     return file.getvalue()
+
+
+def _fits(page: Page, size: _Size, inside: tuple[float, float]) -> bool:
+    width, height = (length / size.scale for length in inside)
+    needed = (part.wrap(width, height)[1] + part.getSpaceAfter() for part in _story(page, size, width))
+    return sum(needed) + 2 <= height  # two points for what rounding adds
 
 
 @cache
@@ -78,16 +92,12 @@ def _register_fonts() -> None:
     pdfmetrics.registerFontFamily(_BODY, normal=_BODY, bold=_BOLD, italic=_BODY, boldItalic=_BOLD)
 
 
-def _height_of(story: list[Flowable], width: float) -> float:
-    return sum(part.wrap(width, 1e5)[1] + part.getSpaceBefore() + part.getSpaceAfter() for part in story)
-
-
 def _story(page: Page, size: _Size, width: float) -> list[Flowable]:
     return [
         *_head(page, size, width),
         *_first_row(page, size, width),
         *_second_row(page, size, width),
-        *_section(page.heights, size, width, shares=(0.225, 0.1, 0.16, 0.15, 0.365)),
+        *_section(page.heights, size, width, shares=(0.22, 0.09, 0.16, 0.14, 0.39)),
         *_section(page.history, size, width),
         *_section(page.remarks, size, width),
         *_section(page.references, size, width, small=True),
@@ -108,7 +118,7 @@ def _head(page: Page, size: _Size, width: float) -> Iterator[Flowable]:
     title = _paragraph(page.title, _style(15, bold=True))
     disclaimer = _paragraph(page.disclaimer, _style(size.text, textColor=_QUIET, alignment=TA_RIGHT))
     yield _grid([[title, disclaimer]], [0.45 * width, 0.55 * width], valign="BOTTOM")
-    yield HRFlowable(width="100%", thickness=1, color=_INK, spaceBefore=3, spaceAfter=4)
+    yield HRFlowable(width="100%", thickness=1, color=_INK, spaceBefore=0, spaceAfter=4)
     whole = ((escape(text).replace(" ", "\u00a0") for text in fact) for fact in page.child)  # a line ends between facts
     facts = "&nbsp;&nbsp; ".join(f'<font color="#4a5560">{name}:</font>\u00a0<b>{value}</b>' for name, value in whole)
     yield Paragraph(facts, _style(size.text + 0.5))
