@@ -6,12 +6,15 @@ import io
 import re
 import shutil
 import subprocess
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from carpal.errors import InvalidArgument
+from carpal.growth import BoneAge, PastReading
 from carpal.report import Look, Report
 from carpal.report.look import PAPERS, Paper
 from carpal.report.texts import languages
@@ -89,3 +92,9 @@ def test_the_words_can_be_copied(full: Report) -> None:
 def test_the_pictures_are_inside(full: Report) -> None:
     listed = poppler("pdfimages", "-list", "-", data=report_bytes(full, ".pdf")).decode().splitlines()[2:]
     assert len([line for line in listed if " image " in line]) == 4
+
+
+def test_a_history_that_no_page_can_hold_is_one_sentence(make: Callable[..., Report]) -> None:
+    past = tuple(PastReading(20.0 + month / 3, BoneAge(20.0 + month / 3)) for month in range(270))
+    with pytest.raises(InvalidArgument, match="shorten the history"):
+        report_bytes(make(age_months=112.0, history=past), ".pdf")

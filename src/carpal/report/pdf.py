@@ -48,8 +48,10 @@ class _Size:
     scale: float = 1.0
 
 
-_SIZES = [_Size(text, float(high)) for text in (8.0, 7.5, 7.0, 6.5) for high in range(260, 130, -10)]
-_SIZES += [_Size(6.5, 130.0, 0.95**step) for step in range(1, 24)]  # a very full page, down to a third
+_TOO_FULL = "the report does not fit on one page: shorten the history"
+_TEXTS = (8.0, 7.5, 7.0, 6.5)
+_PICTURES = range(260, 130, -10)
+_SCALES = [0.95**step for step in range(1, 24)]  # of a very full page, down to a third
 
 
 def pdf_page(page: Page, paper: Paper) -> bytes:
@@ -57,7 +59,7 @@ def pdf_page(page: Page, paper: Paper) -> bytes:
     _register_fonts()
     width, height = _SHEETS[paper]
     inside = (width - 2 * _ASIDE, height - 2 * _ABOVE)
-    size = next((size for size in _SIZES if _fits(page, size, inside)), _SIZES[-1])
+    size = _largest(page, inside)
     file = io.BytesIO()
     canvas = Canvas(file, pagesize=(width, height), invariant=1, lang=page.language)
     canvas.setTitle(page.title)
@@ -67,13 +69,25 @@ def pdf_page(page: Page, paper: Paper) -> bytes:
     canvas.scale(size.scale, size.scale)
     box = [length / size.scale for length in inside]
     frame = Frame(0, 0, *box, leftPadding=0, rightPadding=0, topPadding=0, bottomPadding=0)
-    left_over = _story(page, size, box[0])
-    frame.addFromList(left_over, canvas)
-    if left_over:
-        raise InvalidArgument("the report does not fit on one page: shorten the history")
+    story = _story(page, size, box[0])
+    frame.addFromList(story, canvas)
+    if story:  # what did not fit is left in it, and nothing may be lost
+        raise InvalidArgument(_TOO_FULL)
     canvas.showPage()
     canvas.save()
     return file.getvalue()
+
+
+def _largest(page: Page, inside: tuple[float, float]) -> _Size:
+    """Large text before large pictures, and only a page that is too full for both is made smaller as a whole."""
+    for text in _TEXTS:
+        if _fits(page, _Size(text, _PICTURES[-1]), inside):
+            sizes = (_Size(text, high) for high in _PICTURES)
+            return next(size for size in sizes if _fits(page, size, inside))
+    scaled = [_Size(_TEXTS[-1], _PICTURES[-1], scale) for scale in _SCALES]
+    if not _fits(page, scaled[-1], inside):
+        raise InvalidArgument(_TOO_FULL)
+    return next(size for size in scaled if _fits(page, size, inside))
 
 
 def _fits(page: Page, size: _Size, inside: tuple[float, float]) -> bool:
