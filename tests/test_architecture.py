@@ -83,6 +83,7 @@ LOWER_FIRST = (
     "reader",
     "explain",
     "annotate",
+    "report",
     "batch",
     "deliver",
     "check",

@@ -22,11 +22,13 @@ highdicom = pytest.importorskip("highdicom", reason="the dicom extra is not inst
 from carpal import Reader
 from carpal.annotate import annotated_picture
 from carpal.cli import app
-from carpal.cli.options import age_months
 from carpal.deliver import Request, deliver_all
 from carpal.errors import InvalidArgument, MissingDependency
 from carpal.explain import explain
+from carpal.growth import BoneAge, Child, assess
 from carpal.radiograph import read_radiograph
+from carpal.report import Given, Look, make_report
+from carpal.report.write import report_bytes
 
 
 def carpal(*arguments: object) -> Result:
@@ -58,10 +60,10 @@ def test_a_radiograph_is_answered_by_what_the_reader_says(phantom_dicom: Path, t
     assert "header: sex M, 12 y 6 mo" in done.output
     report = highdicom.sr.srread(tmp_path / "out" / "sr.dcm")
     (group,) = report.content.get_image_measurement_groups()
-    months = [m.value for m in group.get_measurements()]
+    months = [m.value for m in group.get_measurements() if m.unit.value == "mo"]
     assert months == [round(v, 2) for v in (reading.bone_age_months, *reading.interval_90_months)]
     source = pydicom.dcmread(phantom_dicom)
-    for name in ("sr.dcm", "sc.dcm"):
+    for name in ("sr.dcm", "sc.dcm", "report.dcm"):
         assert f"wrote {tmp_path / 'out' / name}" in done.output
         written = pydicom.dcmread(tmp_path / "out" / name)
         assert written.StudyInstanceUID == source.StudyInstanceUID
@@ -102,7 +104,8 @@ def test_what_is_given_goes_before_the_header_and_both_are_shown(phantom_dicom: 
 
 def test_the_age_changes_nothing_in_the_reading(phantom_dicom: Path, tmp_path: Path) -> None:
     first, second = (
-        deliver_all([phantom_dicom], tmp_path / str(age), Request(age_months=age))[0].reading for age in (60, 200)
+        deliver_all([phantom_dicom], tmp_path / str(age), Request(given=Given(age_months=age)))[0].reading
+        for age in (60, 200)
     )
     assert first is not None and second is not None
     assert first.bone_age_months == second.bone_age_months
@@ -121,7 +124,7 @@ def test_a_folder_is_answered_folder_by_folder_and_a_bad_file_does_not_stop_it(
     assert "two.png: NOT READ" in done.output and "is no DICOM object" in done.output
     assert "three.dcm: NOT READ" in done.output
     written = sorted(str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").rglob("*.dcm"))
-    assert written == ["one/sc.dcm", "one/sr.dcm"]
+    assert written == ["one/report.dcm", "one/sc.dcm", "one/sr.dcm"]
 
 
 def test_a_refused_radiograph_is_answered_by_a_report_without_an_age(phantom_dicom: Path, tmp_path: Path) -> None:
@@ -132,7 +135,8 @@ def test_a_refused_radiograph_is_answered_by_a_report_without_an_age(phantom_dic
     done = carpal(blank, "-o", tmp_path / "out")
     assert done.exit_code == 2
     assert "NOT READ: refused: nothing can be seen" in done.output
-    assert [path.name for path in (tmp_path / "out").iterdir()] == ["sr.dcm"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["report.dcm", "sr.dcm"]
+    assert complaints(tmp_path / "out" / "report.dcm") == []
     report = pydicom.dcmread(tmp_path / "out" / "sr.dcm")
     assert comments(report)[0].startswith("No bone age: nothing can be seen on it")
     assert report.CompletionFlag == "PARTIAL"
@@ -152,11 +156,11 @@ def test_with_the_identity_burnt_in_only_the_report_is_written(phantom_dicom: Pa
     burnt = changed(phantom_dicom, tmp_path / "burnt.dcm", lambda d: setattr(d, "BurnedInAnnotation", "YES"))
     done = carpal(burnt, "-o", tmp_path / "out")
     assert done.exit_code == 1
-    assert "no sc.dcm: by its header" in done.output
+    assert "no sc.dcm and no report.dcm: by its header" in done.output
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["sr.dcm"]
 
 
-@pytest.mark.parametrize("name", ["sr.dcm", "sc.dcm"])
+@pytest.mark.parametrize("name", ["sr.dcm", "sc.dcm", "report.dcm"])
 def test_an_answer_that_is_there_is_not_overwritten(name: str, phantom_dicom: Path, tmp_path: Path) -> None:
     (tmp_path / name).write_bytes(b"somebody's")
     done = carpal(phantom_dicom, "-o", tmp_path)
@@ -175,6 +179,51 @@ def test_two_files_of_one_name_are_not_mixed_up(phantom_dicom: Path, tmp_path: P
     assert "same file name" in str(done.exception)
 
 
+@pytest.mark.parametrize(
+    "fact", [("--height-cm", "131"), ("--mother-cm", "165"), ("--birth", "2015-01-01", "--study", "2024-01-01")]
+)
+def test_one_childs_facts_are_not_those_of_two(fact: tuple[str, ...], phantom_dicom: Path, tmp_path: Path) -> None:
+    done = carpal(phantom_dicom, phantom_dicom, "-o", tmp_path, *fact)
+    assert isinstance(done.exception, InvalidArgument)
+    assert "one child's" in str(done.exception)
+
+
+def test_the_report_holds_the_scores_of_growth_by_their_references(phantom_dicom: Path, tmp_path: Path) -> None:
+    (delivery,) = deliver_all([phantom_dicom], tmp_path, Request())
+    reading = delivery.reading
+    assert reading is not None
+    bone_age = BoneAge(reading.bone_age_months, reading.interval_90_months)
+    expected = {s.reference: round(s.sds, 2) for s in assess(Child("M", 150), bone_age).sds if s.sds is not None}
+    (group,) = highdicom.sr.srread(tmp_path / "sr.dcm").content.get_image_measurement_groups()
+    scores = [m for m in group.get_measurements() if m.unit.value == "1"]
+    assert {m.method.meaning: m.value for m in scores} == expected
+    assert len(expected) == 2
+
+
+def test_the_page_is_the_report_of_the_same_facts(phantom_dicom: Path, tmp_path: Path) -> None:
+    given = ["--height-cm", 150, "--mother-cm", 165, "--father-cm", 180, "--language", "de", "--paper", "letter"]
+    assert carpal(phantom_dicom, "-o", tmp_path, *given).exit_code == 0
+    stored = pydicom.dcmread(tmp_path / "report.dcm")
+    facts = Given(height_cm=150, mother_height_cm=165, father_height_cm=180)
+    report = make_report(Reader(), read_radiograph(phantom_dicom), facts)
+    pages = report_bytes(report, ".pdf", Look("de", "letter"))
+    assert stored.EncapsulatedDocument[: stored.EncapsulatedDocumentLength] == pages
+    assert stored.DocumentTitle == "Bericht zum Skelettalter"
+    assert complaints(tmp_path / "report.dcm") == []
+
+
+def test_an_adults_age_is_written_down_and_left_out_of_the_scores(phantom_dicom: Path, tmp_path: Path) -> None:
+    def grow(dataset: Dataset) -> None:
+        dataset.PatientAge, dataset.PatientBirthDate = "040Y", ""
+
+    grown = changed(phantom_dicom, tmp_path / "grown.dcm", grow)
+    done = carpal(grown, "-o", tmp_path / "out")
+    assert done.exit_code == 0, done.output
+    report = pydicom.dcmread(tmp_path / "out" / "sr.dcm")
+    assert subject(report, "Subject Age").MeasuredValueSequence[0].NumericValue == 480
+    assert any("is no child's and was left out" in text for text in comments(report))
+
+
 def test_one_age_is_not_that_of_two_radiographs(phantom_dicom: Path, tmp_path: Path) -> None:
     done = carpal(phantom_dicom, phantom_dicom, "-o", tmp_path, "--age", "9y")
     assert isinstance(done.exception, InvalidArgument)
@@ -186,8 +235,8 @@ def test_the_clock_is_the_callers_and_the_uids_do_not_depend_on_it(phantom_dicom
     objects = []
     for out in (tmp_path / "first", tmp_path / "second"):
         deliver_all([phantom_dicom], out, Request(), clock=lambda: next(times))
-        objects.append([pydicom.dcmread(out / name) for name in ("sr.dcm", "sc.dcm")])
-    assert [d.ContentDate for d in objects[0] + objects[1]] == ["20260102"] * 2 + ["20270102"] * 2
+        objects.append([pydicom.dcmread(out / name) for name in ("sr.dcm", "sc.dcm", "report.dcm")])
+    assert [d.ContentDate for d in objects[0] + objects[1]] == ["20260102"] * 3 + ["20270102"] * 3
     assert [d.SOPInstanceUID for d in objects[0]] == [d.SOPInstanceUID for d in objects[1]]
 
 
@@ -199,19 +248,6 @@ def test_without_highdicom_it_is_said_what_to_install(
     done = carpal(phantom_dicom, "-o", tmp_path / "out")
     assert isinstance(done.exception, MissingDependency)
     assert "pip install 'carpal[dicom]'" in str(done.exception)
-
-
-@pytest.mark.parametrize(
-    ("text", "months"), [("9y4m", 112), ("9Y 4M", 112), ("9y", 108), ("112m", 112), ("9.5y", 114), ("4mo", 4)]
-)
-def test_an_age_is_years_and_months(text: str, months: float) -> None:
-    assert age_months(text) == months
-
-
-@pytest.mark.parametrize("text", ["", "9", "nine", "-9y", "150y", "9y4", "4m9y"])
-def test_what_is_no_age_of_a_child_is_refused(text: str) -> None:
-    with pytest.raises(InvalidArgument):
-        age_months(text)
 
 
 def test_notes_stay_inside_the_picture(phantom_dicom: Path) -> None:

@@ -380,6 +380,23 @@ def test_the_document_holds_the_very_pdf(source: Dataset, tmp_path: Path) -> Non
     assert stored.BurnedInAnnotation == "NO"
 
 
+@pytest.mark.parametrize(("said", "written"), [("NO", "NO"), ("", "YES"), (None, "YES")])
+def test_only_a_radiograph_called_clean_makes_a_page_that_calls_itself_clean(
+    said: str | None, written: str, source: Dataset
+) -> None:
+    if said is None:
+        del source.BurnedInAnnotation
+    else:
+        source.BurnedInAnnotation = said
+    assert document(source).BurnedInAnnotation == written
+
+
+def test_no_page_is_made_where_the_identity_is_burnt_in(source: Dataset) -> None:
+    source.BurnedInAnnotation = "YES"
+    with pytest.raises(InvalidArgument, match="burnt into it"):
+        document(source)
+
+
 @pytest.mark.parametrize("data", [b"", b"<html>", PDF[:-8]])
 def test_what_is_no_whole_pdf_is_not_wrapped(data: bytes, source: Dataset) -> None:
     with pytest.raises(InvalidArgument, match="no whole PDF"):

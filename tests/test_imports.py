@@ -21,6 +21,8 @@ HEAVY = {
     "highdicom",
     "onnxruntime",
     "optuna",
+    "jinja2",
+    "reportlab",
 }
 
 

@@ -54,13 +54,13 @@ class Archive:
         with urllib.request.urlopen(f"http://127.0.0.1:{self.http_port}{path}", timeout=20) as answer:
             return answer.read()
 
-    def instance(self, uid: str) -> bytes:
-        """The file that it stores under a SOP Instance UID."""
+    def instance(self, uid: str, form: str = "file") -> bytes:
+        """What it stores under a SOP Instance UID: the whole ``file``, or the ``pdf`` within."""
         query = json.dumps({"Level": "Instance", "Query": {"SOPInstanceUID": uid}}).encode()
         request = urllib.request.Request(f"http://127.0.0.1:{self.http_port}/tools/find", data=query)
         with urllib.request.urlopen(request, timeout=20) as answer:
             (found,) = json.loads(answer.read())
-        return self.get(f"/instances/{found}/file")
+        return self.get(f"/instances/{found}/{form}")
 
 
 def free_ports(count: int) -> list[int]:
@@ -212,3 +212,19 @@ def test_the_archive_draws_the_picture_as_it_was_made(archive: Archive, radiogra
     )
     image = Image.open(io.BytesIO(drawn)).convert("RGB")
     assert image.tobytes() == picture.PixelData[: len(image.tobytes())]
+
+
+@pytest.mark.parametrize("send", [c_store, stow_rs])
+def test_what_carpal_dicom_read_wrote_comes_back_page_and_all(
+    send: Callable[[Archive, Dataset], None], archive: Archive, phantom_dicom: Path, tmp_path: Path
+) -> None:
+    from carpal.deliver import Request, deliver_all
+
+    delete(archive)
+    (delivery,) = deliver_all([phantom_dicom], tmp_path, Request())
+    assert [path.name for path in delivery.written] == ["sr.dcm", "sc.dcm", "report.dcm"]
+    for path in delivery.written:
+        sent = pydicom.dcmread(path)
+        send(archive, sent)
+        assert pydicom.dcmread(io.BytesIO(archive.instance(sent.SOPInstanceUID))) == sent
+    assert archive.instance(sent.SOPInstanceUID, "pdf").startswith(b"%PDF-")

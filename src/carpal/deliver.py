@@ -1,4 +1,4 @@
-"""A DICOM radiograph is read and answered in DICOM: a structured report and a picture for the archive it came from.
+"""A DICOM radiograph is read and answered in DICOM: structured report, picture and page for the archive it came from.
 
 [delivery] = deliver_all([Path("hand.dcm")], Path("answer"), Request())
 delivery.reading, delivery.written
@@ -7,7 +7,7 @@ delivery.reading, delivery.written
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -17,27 +17,32 @@ from carpal import __version__
 from carpal.annotate import annotated_picture
 from carpal.batch import files_among
 from carpal.dicom.capture import secondary_capture
+from carpal.dicom.document import encapsulated_pdf
 from carpal.dicom.findings import Findings
 from carpal.dicom.source import read_source
 from carpal.dicom.structured import structured_report
-from carpal.errors import CarpalError, InvalidArgument, RefusedRadiograph
-from carpal.explain import explain
+from carpal.errors import CarpalError, InvalidArgument
 from carpal.files import replacing
+from carpal.plain import check_sex, years_and_months
 from carpal.radiograph import Radiograph, read_radiograph
-from carpal.reader import Reader, Reading, check_sex, years_and_months
+from carpal.reader import Reader, Reading
+from carpal.report import Given, Look, Report, make_report
+from carpal.report.texts import Texts
+from carpal.report.write import report_bytes
 
 __all__ = ["Delivery", "Request", "deliver_all", "findings_of", "format_deliveries"]
 
-REPORT, PICTURE = "sr.dcm", "sc.dcm"
+REPORT, PICTURE, PAGE = "sr.dcm", "sc.dcm", "report.dcm"
 
 
 @dataclass(frozen=True)
 class Request:
-    """How the radiographs are to be read. ``sex`` and ``age_months`` go before what the headers say."""
+    """How the radiographs are to be read, what is ``given`` of the child before what the headers say, and how the page
+    is to look."""
 
     model: str = "default"
-    sex: str | None = None
-    age_months: float | None = None
+    given: Given = field(default_factory=Given)
+    look: Look = field(default_factory=Look)
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,13 +68,15 @@ def deliver_all(
     """Read each radiograph and write its answer: into ``out`` for one file, else into a folder per file in ``out``.
 
     A radiograph that cannot be read or is refused is reported and the others are read. Raises InvalidArgument, before
-    anything is read, for an answer that is there already, for two files of one name and for one age of several files;
-    ModelError.
+    anything is read, for an answer that is there already, for two files of one name and for one child's facts given of
+    several files; ModelError.
     """
-    check_sex(request.sex)
+    check_sex(request.given.sex)
     files = files_among(paths)
-    if request.age_months is not None and len(files) > 1:
-        raise InvalidArgument(f"--age is one child's at one exposure, not that of {len(files)} radiographs")
+    if request.given.of_one_child and len(files) > 1:
+        raise InvalidArgument(
+            f"age, heights and history are one child's at one exposure, not of {len(files)} radiographs"
+        )
     single = len(paths) == 1 and not paths[0].is_dir()
     folders = [out] if single else [out / path.stem for path in files]
     _check_targets(folders)
@@ -85,35 +92,40 @@ def _check_targets(folders: Sequence[Path]) -> None:
     if len(set(folders)) < len(folders):
         raise InvalidArgument("several radiographs have the same file name: answer them folder by folder")
     for folder in folders:
-        for name in (REPORT, PICTURE):
+        for name in (REPORT, PICTURE, PAGE):
             if (folder / name).exists():
                 raise InvalidArgument(f"{folder / name} is there already: choose another folder")
 
 
 def _deliver(reader: Reader, path: Path, folder: Path, request: Request, written_at: datetime) -> Delivery:
-    header, written = "", []
+    header, written, reading, refused = "", [], None, None
     try:
         source = read_source(path)
         radiograph = read_radiograph(path)
         header = _header(radiograph)
-        age_months = radiograph.age_months if request.age_months is None else request.age_months
-        try:
-            reading = reader.read(radiograph, request.sex)
-        except RefusedRadiograph as refusal:
-            findings = _refused(reader, refusal, age_months)
-            written.append(_save(structured_report(source, findings, written_at), folder / REPORT))
-            return Delivery(path, header, None, tuple(written), str(refusal))
-        findings = findings_of(reading, age_months)
+        report = make_report(reader, radiograph, request.given)
+        reading = report.reading
+        refused = None if report.refusal is None else f"refused: {report.refusal.advice}"
+        findings = _findings(report, request)
         written.append(_save(structured_report(source, findings, written_at), folder / REPORT))
-        picture = annotated_picture(radiograph, reading, explain(reader, radiograph, reading.sex))
-        try:
-            capture = secondary_capture(source, picture, findings, written_at)
-        except InvalidArgument as refusal:
-            return Delivery(path, header, reading, tuple(written), str(refusal))
-        written.append(_save(capture, folder / PICTURE))
+        if reading is not None:
+            picture = annotated_picture(radiograph, reading, report.evidence)
+            written.append(_save(secondary_capture(source, picture, findings, written_at), folder / PICTURE))
+        pages, title = report_bytes(report, ".pdf", request.look), Texts(request.look.language).say("document_title")
+        written.append(_save(encapsulated_pdf(source, pages, title, written_at), folder / PAGE))
     except CarpalError as error:
-        return Delivery(path, header, None, tuple(written), str(error))
-    return Delivery(path, header, reading, tuple(written), None)
+        return Delivery(path, header, reading, tuple(written), refused or str(error))
+    return Delivery(path, header, reading, tuple(written), refused)
+
+
+def _findings(report: Report, request: Request) -> Findings:
+    """The age is the header's even where it is no child's: the report says what was said."""
+    given, stated = request.given.age_months, report.radiograph.age_months
+    age_months = stated if given is None else given
+    if report.reading is None:
+        return _refused(report, age_months)
+    sds = tuple((score.reference, round(score.sds, 2)) for score in report.assessment.sds if score.sds is not None)
+    return replace(findings_of(report.reading, age_months, sds), notes=report.all_notes)
 
 
 def findings_of(reading: Reading, age_months: float | None, sds: tuple[tuple[str, float], ...] = ()) -> Findings:
@@ -134,13 +146,14 @@ def findings_of(reading: Reading, age_months: float | None, sds: tuple[tuple[str
     )
 
 
-def _refused(reader: Reader, refusal: RefusedRadiograph, age_months: float | None) -> Findings:
+def _refused(report: Report, age_months: float | None) -> Findings:
     return Findings(
-        model=reader.facts.name,
-        model_digest=reader.digest,
+        model=report.model,
+        model_digest=report.model_digest,
         carpal_version=__version__,
         age_months=None if age_months is None else round(age_months, 2),
-        refused_because=str(refusal).removeprefix("refused: "),
+        notes=report.all_notes,
+        refused_because=report.refusal.advice if report.refusal is not None else None,
     )
 
 
@@ -168,8 +181,9 @@ def _as_lines(delivery: Delivery, request: Request) -> str:
         lines = [f"{delivery.path}: {reading} (sex {reading.sex}, {reading.sex_origin}; model {reading.model})"]
         lines += [f"  note: {note}" for note in reading.notes]
     if delivery.header:
-        age = "" if request.age_months is None else f"; age given: {years_and_months(request.age_months)}"
+        given = request.given.age_months
+        age = "" if given is None else f"; age given: {years_and_months(given)}"
         lines.append(f"  header: {delivery.header}{age}")
     if reading is not None and delivery.error:
-        lines.append(f"  no {PICTURE}: {delivery.error}")
+        lines.append(f"  no {PICTURE} and no {PAGE}: {delivery.error}")
     return "\n".join(lines + [f"  wrote {path}" for path in delivery.written])

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
+
+from carpal.cli import child
 
 if TYPE_CHECKING:
     from carpal.growth.bone_age import BoneAge, Method
@@ -16,44 +17,32 @@ _METHODS: dict[str, Method] = {"gp": "Greulich-Pyle", "tw2": "TW2 RUS", "tw3": "
 def growth(
     bone_age: Annotated[str, typer.Option("--bone-age", metavar="MONTHS", help="Months, or as in 9y4m.")],
     sex: Annotated[Optional[str], typer.Option(metavar="F|M", help="The child's sex.")] = None,
-    age: Annotated[Optional[str], typer.Option(metavar="9y4m", help="Age with its unit: 9y4m, 9.5y or 112m.")] = None,
-    birth: Annotated[Optional[str], typer.Option(metavar="DATE", help="Instead of --age: date of birth ...")] = None,
-    study: Annotated[Optional[str], typer.Option(metavar="DATE", help="... and of the study, 2024-05-31.")] = None,
+    age: child.Age = None,
+    birth: child.Birth = None,
+    study: child.Study = None,
     interval: Annotated[
         Optional[str], typer.Option(metavar="LOW-HIGH", help="90 % interval of the bone age in months.")
     ] = None,
     method: Annotated[str, typer.Option(metavar="gp|tw2|tw3", help="Whose bone age: carpal's are gp.")] = "gp",
-    height_cm: Annotated[Optional[float], typer.Option("--height-cm", help="Height in cm.")] = None,
-    weight_kg: Annotated[Optional[float], typer.Option("--weight-kg", help="Weight in kg.")] = None,
-    mother_cm: Annotated[Optional[float], typer.Option("--mother-cm", help="The mother's height in cm.")] = None,
-    father_cm: Annotated[Optional[float], typer.Option("--father-cm", help="The father's height in cm.")] = None,
-    menarche: Annotated[
-        Optional[bool], typer.Option("--menarche/--no-menarche", help="Whether a girl has had it (tw2 only).")
-    ] = None,
-    history: Annotated[
-        Optional[Path], typer.Option(metavar="FILE.csv", help="Earlier readings: age or date, bone_age_months ...")
-    ] = None,
+    height_cm: child.HeightCm = None,
+    weight_kg: child.WeightKg = None,
+    mother_cm: child.MotherCm = None,
+    father_cm: child.FatherCm = None,
+    menarche: child.Menarche = None,
+    history: child.History = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Say what a bone age means: SDS, advanced or delayed, adult height, each with its reference."""
     import json
 
-    from carpal.errors import InvalidArgument
-    from carpal.growth import Child, age_between, assess, parse_age, parse_date, read_history
+    from carpal.growth import Child, assess, read_history
     from carpal.growth.text import format_assessment
 
-    if (birth is None) != (study is None) and age is None:
-        raise InvalidArgument("--birth needs --study and --study needs --birth, or give --age")
-    if age is not None and study is not None:
-        raise InvalidArgument("give --age, or --birth and --study, not both")
-    born = None if birth is None else parse_date(birth)
-    age_months = None if age is None else parse_age(age)
-    if born is not None and study is not None:
-        age_months = age_between(born, parse_date(study))
-    child = Child(sex, age_months, height_cm, weight_kg, mother_cm, father_cm, menarche)  # type: ignore[arg-type]
+    age_months, born = child.age_and_birth(age, birth, study)
+    subject = Child(sex, age_months, height_cm, weight_kg, mother_cm, father_cm, menarche)  # type: ignore[arg-type]
     found = _bone_age(bone_age, interval, method)
     past = read_history(history, born, found.method) if history is not None else ()
-    assessment = assess(child, found, past)
+    assessment = assess(subject, found, past)
     print(json.dumps(assessment.to_dict(), indent=1) if as_json else format_assessment(assessment))
 
 

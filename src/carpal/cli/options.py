@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +17,6 @@ __all__ = [
     "Groups",
     "Split",
     "Views",
-    "age_months",
     "need_highdicom",
     "need_torch",
     "print_problems",
@@ -43,19 +41,6 @@ def view_set(count: int) -> tuple[str, ...]:
     if count not in VIEW_SETS:
         raise InvalidArgument(f"--views {count} is none of {', '.join(map(str, VIEW_SETS))}")
     return VIEW_SETS[count]
-
-
-def age_months(text: str) -> float:
-    """``9y4m``, ``9y`` or ``112m`` in months. Raises InvalidArgument, for 150 years too."""
-    from carpal.errors import InvalidArgument
-
-    match = re.fullmatch(r"\s*(?:(\d{1,3}(?:\.\d+)?)\s*y)?\s*(?:(\d{1,3}(?:\.\d+)?)\s*mo?)?\s*", text.lower())
-    if match is None or not any(match.groups()):
-        raise InvalidArgument(f"{text!r} is no age: give years and months as 9y4m, 9y or 112m")
-    months = 12 * float(match[1] or 0) + float(match[2] or 0)
-    if months > 25 * 12:
-        raise InvalidArgument(f"{text!r} is no age of a child: bone age is read up to 20 years")
-    return months
 
 
 def print_problems(problems: Sequence[Problem], most: int = 5) -> None:

@@ -22,16 +22,22 @@ _SERIES_NUMBER = 903
 def encapsulated_pdf(source: Dataset, pdf: bytes, title: str, written_at: datetime) -> Dataset:
     """An Encapsulated PDF of ``pdf``, the bytes of a whole file, about ``source``; ``title`` is what a list shows.
 
-    The caller's pages show no name and no id: the object says so. Raises InvalidArgument for bytes that are no whole
-    PDF file, UnreadableRadiograph where the header has no valid UIDs.
+    The caller's pages may show the radiograph, but neither name nor id: whether a patient's identity is burnt in is
+    what the radiograph's header says; where it is silent the object says YES, so that nobody takes it for clean. Raises
+    InvalidArgument for bytes that are no whole PDF file and where the header says that the identity is burnt in,
+    UnreadableRadiograph where it has no valid UIDs.
     """
     if not pdf.startswith(b"%PDF-") or b"%%EOF" not in pdf[-1024:]:
         raise InvalidArgument("the report is no whole PDF file")
+    burnt_in = source.get("BurnedInAnnotation")
+    if burnt_in not in (None, "", "NO"):
+        raise InvalidArgument("by its header the patient's identity may be burnt into it: no page with it is made")
     with QUIET:
         answer = new_object(source, EncapsulatedPDFStorage, (title,), written_at)
         answer.Modality, answer.ConversionType = "DOC", "WSD"
         answer.AcquisitionDateTime = ""
-        answer.BurnedInAnnotation, answer.RecognizableVisualFeatures = "NO", "NO"
+        answer.BurnedInAnnotation = "NO" if burnt_in == "NO" else "YES"
+        answer.RecognizableVisualFeatures = "NO"
         answer.VerificationFlag = "UNVERIFIED"
         answer.SourceInstanceSequence = [reference(source)]
         answer.DocumentTitle = title
