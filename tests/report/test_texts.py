@@ -143,8 +143,8 @@ def test_all_that_growth_says_is_in_the_table(language: str) -> None:
 @pytest.mark.parametrize("language", [language for language in languages() if language != "en"])
 def test_all_that_the_gate_says_is_in_the_table(language: str) -> None:
     corrections = ("straightened", "inverted", "turned", "mirrored", "smoothed")
-    quality = Quality(None, corrections, 90, 1.0, (), 8.0)
-    said = [*quality.sentences(), *_REFUSALS.values()]
+    either = [Quality(None, corrections, 90, 1.0, (), tilt) for tilt in (8.0, -8.0)]
+    said = [sentence for quality in either for sentence in quality.sentences()] + [*_REFUSALS.values()]
     assert [s for s in said if Texts(language).sentence(s).language != language] == []
 
 
