@@ -21,6 +21,8 @@ HEAVY = {
     "highdicom",
     "onnxruntime",
     "optuna",
+    "pyarrow",
+    "fsspec",
 }
 
 
