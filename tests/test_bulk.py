@@ -271,7 +271,7 @@ def test_a_table_brings_sex_id_and_further_columns(study: Path, tmp_path: Path) 
 
 
 def test_the_order_of_the_table_does_not_matter(tmp_path: Path) -> None:
-    rows = ["b.png,F", "a.png,M", "s3://bucket/c.png,F"]
+    rows = ["b.png,F", "a.png,M", "file:///c.png,F"]
     for name, lines in (("one.csv", rows), ("two.csv", rows[::-1])):
         (tmp_path / name).write_text("path,sex\n" + "\n".join(lines))
     one, two = (find_work(str(tmp_path / name)) for name in ("one.csv", "two.csv"))
@@ -279,9 +279,9 @@ def test_the_order_of_the_table_does_not_matter(tmp_path: Path) -> None:
     assert [item.location for item in one.items(0, 9)] == [
         str(tmp_path / "a.png"),
         str(tmp_path / "b.png"),
-        "s3://bucket/c.png",
+        "file:///c.png",
     ]
-    assert one.items(2, 1)[0] == Item("s3://bucket/c.png", "s3://bucket/c.png", "F", {})
+    assert one.items(2, 1)[0] == Item("file:///c.png", "file:///c.png", "F", {})
 
 
 @pytest.mark.parametrize("protocol", ["memory", "file"])
@@ -408,7 +408,8 @@ def test_a_wrong_argument_is_a_sentence(study: Path, tmp_path: Path, arguments: 
         ("nowhere", "neither a folder nor a table"),
         ("nowhere.csv", "not a readable"),
         ("nowhere.parquet", "not a readable"),
-        ("rubbish://bucket/hands", "cannot be listed"),
+        ("rubbish://bucket/hands", "rubbish:// cannot be read here"),
+        ("file:///nowhere/hands", "no radiographs in it"),
         ("rubbish://bucket/hands.csv", "not a readable"),
         ("zip://hands::file://hands.zip", "not a chain"),
         ("memory://hands", "--workers 0"),
@@ -416,8 +417,22 @@ def test_a_wrong_argument_is_a_sentence(study: Path, tmp_path: Path, arguments: 
 )
 def test_a_source_that_is_none_is_a_sentence(tmp_path: Path, source: str, message: str) -> None:
     done = carpal("bulk", source if "://" in source else tmp_path / source, "-o", tmp_path / "out")
-    assert isinstance(done.exception, InvalidArgument)
+    assert isinstance(done.exception, CarpalError)
     assert message in str(done.exception)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_model_that_is_none_claims_no_folder(study: Path, tmp_path: Path) -> None:
+    (tmp_path / "rubbish.onnx").write_bytes(b"rubbish")
+    with pytest.raises(CarpalError, match="not a readable ONNX model"):
+        run_bulk(str(study), tmp_path / "out", Settings(model=str(tmp_path / "rubbish.onnx"), sex="F"), Workers(1))
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_table_with_urls_that_cannot_be_read_here_is_refused_at_once(tmp_path: Path) -> None:
+    (tmp_path / "hands.csv").write_text("path,sex\na.png,F\nrubbish://bucket/b.png,M\n")
+    with pytest.raises(CarpalError, match="rubbish:// cannot be read here"):
+        find_work(str(tmp_path / "hands.csv"))
 
 
 def test_a_log_gets_a_line_a_minute_with_rate_and_time_left(capsys: pytest.CaptureFixture[str]) -> None:

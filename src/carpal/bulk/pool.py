@@ -66,9 +66,9 @@ class _Worker:
         self.process = _CONTEXT.Process(target=_work, args=(theirs, plan))
         self.process.start()
         theirs.close()  # or its end would never be seen
-        self.give(job)
+        self.job, self.position = job, None
 
-    def give(self, job: Job) -> None:
+    def begin(self, job: Job) -> None:
         self.job, self.position = job, None
         with suppress(OSError):  # whoever has died meanwhile is found out when listened to
             self.pipe.send((job.index, job.items, job.given_up))
@@ -110,8 +110,11 @@ def make_in_processes(plan: Plan, jobs: Iterable[Job], count: int, tell: Callabl
                     continue
                 if isinstance(said, str):
                     raise CarpalError(said)
-                worker.position = said
-                if said is None:  # the part is written
+                if said is not None:
+                    worker.position = said
+                elif worker.position is None:  # the network is loaded
+                    worker.begin(worker.job)
+                else:  # the part is written
                     finished += len(worker.job.items)
                     _next(crew, worker, next(waiting, None))
             tell(finished + sum(worker.position or 0 for worker in crew.values()))
@@ -130,14 +133,14 @@ def _next(crew: dict[Connection, _Worker], worker: _Worker, job: Job | None) -> 
         del crew[worker.pipe]
         worker.dismiss()
     else:
-        worker.give(job)
+        worker.begin(job)
 
 
 # --------------------------------------------------------------------------- inside a worker
 
 
 def _work(pipe: Connection, plan: Plan) -> None:
-    """Says the position of each radiograph before it is read, None when its part is written, or why it cannot go on."""
+    """Says the position of each radiograph before it is read, None when it waits for a part, or why it has to stop."""
     os.environ["OMP_NUM_THREADS"] = "1"  # before anything is imported that starts threads
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to act on
     from carpal.bulk.reading import PartReader
@@ -146,6 +149,7 @@ def _work(pipe: Connection, plan: Plan) -> None:
     begin_worker()
     try:
         reader = PartReader(plan)
+        pipe.send(None)
         while (job := pipe.recv()) is not None:
             index, items, given_up = job
             reader.make(index, items, pipe.send, given_up)

@@ -20,6 +20,7 @@ from carpal.errors import InvalidArgument
 from carpal.modelfile import file_digest, find_model, gate_file
 from carpal.plain import check_sex
 from carpal.prepare import PREPARATION
+from carpal.reader import Reader
 
 __all__ = ["Settings", "Shard", "Summary", "Workers", "run_bulk"]
 
@@ -106,6 +107,8 @@ def run_bulk(
     work = find_work(source, settings.sex)
     part_rows = settings.part_rows or min(_MOST_ROWS, max(_LEAST_ROWS, -(-len(work) // _USUAL_PARTS)))
     mine = (shard or Shard()).share(-(-len(work) // part_rows))
+    if not (out / "run.json").exists():
+        Reader(model)  # no folder is claimed for a model that cannot be loaded
     claim(out, _facts(settings, model, work, part_rows))
     folder = PartsFolder(out, work.extra)
     rows = {index: min(part_rows, len(work) - index * part_rows) for index in mine}

@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from carpal.errors import InvalidArgument
+from carpal.errors import InvalidArgument, MissingDependency
 from carpal.files import RADIOGRAPH_SUFFIXES, find_radiographs
 from carpal.plain import check_sex
 from carpal.table import TableRow, csv_rows, row_parser
@@ -134,6 +134,7 @@ def _in_folder(folder: Path) -> list[str]:
 def _listed(url: str) -> list[str]:
     import fsspec
 
+    _check_protocols(url)
     try:
         system, root = fsspec.url_to_fs(url)
         found = system.find(root)
@@ -154,6 +155,7 @@ def _work(base: str, rows: Iterable[TableRow], source: str) -> Work:
         raise InvalidArgument(f"{source}: no radiographs in it")
     table = pa.concat_tables(chunks)
     _check_ids(table["id"], source)
+    _check_protocols(base, table["place"])
     return Work(base, table.sort_by([("place", "ascending"), ("id", "ascending")]).combine_chunks())
 
 
@@ -179,3 +181,18 @@ def _check_ids(ids: pa.ChunkedArray, source: str) -> None:
         if id_ in seen:
             raise InvalidArgument(f"{source}: rows {seen[id_]} and {number} have the same id: give each its own")
         seen[id_] = number
+
+
+def _check_protocols(base: str, places: pa.ChunkedArray | None = None) -> None:
+    """Without the package that speaks it, each and every radiograph at a URL would be a failure."""
+    import fsspec
+
+    protocols = {base.partition("://")[0]} if is_url(base) else set()
+    if places is not None:
+        found = pc.extract_regex(places, r"^(?P<protocol>[^/]+)://")
+        protocols |= set(pc.unique(pc.struct_field(found, "protocol")).drop_null().to_pylist())
+    for protocol in sorted(protocols):
+        try:
+            fsspec.get_filesystem_class(protocol)
+        except (ImportError, ValueError) as error:
+            raise MissingDependency(f"{protocol}:// cannot be read here: {' '.join(str(error).split())}") from error
