@@ -84,9 +84,8 @@ def main() -> None:
         each, start, wall = (statistics.median(values) for values in zip(*found, strict=True))
         each_of[what] = each
         name = "Reader.read in a loop" if what == "loop" else f"carpal bulk, {what} worker(s)"
-        print(
-            f"{name:24}{1e3 * each:7.1f} ms CPU each, start {start:5.2f} s CPU, {len(files) / wall:6.1f}/s by the clock"
-        )
+        rate = len(files) / wall
+        print(f"{name:24}{1e3 * each:7.1f} ms CPU each, start {start:5.2f} s CPU, {rate:6.1f}/s by the clock")
     print(f"one worker reaches {each_of['loop'] / each_of['1']:.3f} of the loop's throughput per core")
     print(f"two workers on a core each reach {2 * each_of['1'] / each_of['2']:.2f} times one worker's throughput")
 

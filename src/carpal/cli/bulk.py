@@ -25,7 +25,8 @@ def bulk(
     ],
     out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Where the Parquet parts go.")],
     sex: Annotated[
-        Optional[str], typer.Option(metavar="F|M", help="Of every child in the folder, unless the headers have it.")
+        Optional[str],
+        typer.Option(metavar="F|M", help="Of every child in the folder; else DICOM headers must have it."),
     ] = None,
     model: Annotated[str, typer.Option(help="A shipped model or an ONNX file made by carpal export.")] = "default",
     accept_anything: Annotated[
