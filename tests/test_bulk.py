@@ -434,6 +434,13 @@ def test_a_model_that_is_none_claims_no_folder(study: Path, tmp_path: Path) -> N
     assert not (tmp_path / "out").exists()
 
 
+@linux_only
+def test_a_file_name_that_is_no_text_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / os.fsdecode(b"\xff.png")).write_bytes(b"")
+    with pytest.raises(InvalidArgument, match="not UTF-8"):
+        find_work(str(tmp_path), "F")
+
+
 def test_a_table_with_urls_that_cannot_be_read_here_is_refused_at_once(tmp_path: Path) -> None:
     (tmp_path / "hands.csv").write_text("path,sex\na.png,F\nrubbish://bucket/b.png,M\n")
     with pytest.raises(CarpalError, match="rubbish:// cannot be read here"):

@@ -123,7 +123,10 @@ def run_bulk(
         _make(plan, jobs, workers, lambda done: progress(kept + done, total))
     counts = [counted for index in mine if (counted := folder.counts(index, rows[index])) is not None]
     if len(counts) < len(mine):
-        raise InvalidArgument(f"--out {out}: parts that were written are not there: can all workers see this folder?")
+        raise InvalidArgument(
+            f"--out {out}: {len(mine) - len(counts)} parts that were made cannot be seen from here: does every machine "
+            "write into this same folder? If so, give the same command again"
+        )
     return Summary(sum(read for read, _ in counts), sum(failed for _, failed in counts), kept)
 
 

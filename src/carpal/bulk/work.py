@@ -149,8 +149,11 @@ def _listed(url: str) -> list[str]:
 
 def _work(base: str, rows: Iterable[TableRow], source: str) -> Work:
     rows, chunks = iter(rows), []
-    while chunk := list(islice(rows, _CHUNK_ROWS)):
-        chunks.append(_columns(chunk))
+    try:
+        while chunk := list(islice(rows, _CHUNK_ROWS)):
+            chunks.append(_columns(chunk))
+    except UnicodeEncodeError as error:
+        raise InvalidArgument(f"{source}: the name of a file in it is not UTF-8: rename it") from error
     if not chunks:
         raise InvalidArgument(f"{source}: no radiographs in it")
     table = pa.concat_tables(chunks)
