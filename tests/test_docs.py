@@ -79,4 +79,4 @@ def test_the_reference_lists_every_command() -> None:
     listed = set(re.findall(r"^\| `([a-z0-9]+)` \|", table, re.M))
     done = subprocess.run([sys.executable, "-m", "carpal", "--help"], capture_output=True, text=True, timeout=60)
     assert {command for command in listed if re.search(rf"^\s+{command}\b", done.stdout, re.M)} == listed
-    assert len(listed) == 21
+    assert len(listed) == 22

@@ -23,6 +23,8 @@ HEAVY = {
     "optuna",
     "jinja2",
     "reportlab",
+    "pyarrow",
+    "fsspec",
 }
 
 

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from carpal.annotate import is_annotation, write_annotated
-from carpal.errors import CarpalError, InvalidArgument, RefusedRadiograph
+from carpal.errors import CarpalError, InvalidArgument, RefusedRadiograph, sentence_of
 from carpal.explain import Evidence, explain
 from carpal.files import find_radiographs
 from carpal.radiograph import read_radiograph
 from carpal.reader import Reader, Reading, check_sex
+from carpal.table import csv_rows
 
 __all__ = ["Result", "Task", "files_among", "format_results", "read_all", "tasks_from_paths", "tasks_from_table"]
 
@@ -100,22 +101,13 @@ def tasks_from_table(table: Path, accept_anything: bool = False) -> list[Task]:
     """A task per row of a CSV with columns ``path`` (relative to the table) and ``sex``. Raises InvalidArgument."""
     try:
         with table.open(newline="", encoding="utf-8-sig") as handle:
-            rows = csv.DictReader(handle)
-            names = {name.strip().lower(): name for name in rows.fieldnames or ()}
-            if not {"path", "sex"} <= set(names):
-                raise InvalidArgument(f"{table}: the table needs columns path and sex")
-            tasks = [replace(_row_task(row, names, table.parent), accept_anything=accept_anything) for row in rows]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+            rows = list(csv_rows(handle, table))
+    except OSError as error:
         raise InvalidArgument(f"{table}: not a readable CSV table") from error
-    if not tasks:
+    if not rows:
         raise InvalidArgument(f"{table}: the table has no rows")
-    return tasks
-
-
-def _row_task(row: dict[str, str | None], names: dict[str, str], base: Path) -> Task:
-    path, sex = (row[names["path"]] or "").strip(), (row[names["sex"]] or "").strip()
-    extra = {key: row[name] or "" for key, name in names.items() if key not in {"path", "sex"}}
-    return Task(base / path, sex or None, extra=extra)
+    base = table.parent
+    return [Task(base / row.place, row.sex, accept_anything=accept_anything, extra=row.extra) for row in rows]
 
 
 def read_all(
@@ -147,9 +139,9 @@ def _read_one(reader: Reader, task: Task, target: Path | None, with_evidence: bo
             radiograph, task.sex, prefer_header=task.prefer_header, accept_anything=task.accept_anything
         )
     except RefusedRadiograph as refusal:
-        return Result(task, None, _sentence(refusal, task.path), refusal.reason)
+        return Result(task, None, sentence_of(refusal, task.path), refusal.reason)
     except (CarpalError, OSError, ValueError) as error:
-        return Result(task, None, _sentence(error, task.path))
+        return Result(task, None, sentence_of(error, task.path))
     evidence = None
     if with_evidence:
         evidence = explain(reader, radiograph, reading.sex, accept_anything=task.accept_anything)
@@ -157,13 +149,8 @@ def _read_one(reader: Reader, task: Task, target: Path | None, with_evidence: bo
         if target is not None:
             write_annotated(radiograph, reading, target, evidence)
     except (OSError, ValueError) as error:  # the age is known all the same
-        reading = replace(reading, notes=(*reading.notes, f"no picture was written: {_sentence(error, target)}"))
+        reading = replace(reading, notes=(*reading.notes, f"no picture was written: {sentence_of(error, target)}"))
     return Result(task, reading, None, evidence=evidence)
-
-
-def _sentence(error: Exception, path: Path | None) -> str:
-    text = str(error) if isinstance(error, CarpalError) else f"{path}: {getattr(error, 'strerror', None) or error}"
-    return " ".join(text.split())
 
 
 def _annotation_targets(tasks: Sequence[Task], annotate: Path | None) -> list[Path | None]:

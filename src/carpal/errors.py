@@ -29,6 +29,7 @@ __all__ = [
     "TrainingError",
     "UnreadableRadiograph",
     "WeightsUnavailable",
+    "sentence_of",
 ]
 
 
@@ -80,3 +81,9 @@ class WeightsUnavailable(TrainingError):
 
 class MissingDependency(CarpalError):
     """An optional part of carpal is not installed."""
+
+
+def sentence_of(error: Exception, place: object) -> str:
+    """What went wrong with ``place``, on one line."""
+    text = str(error) if isinstance(error, CarpalError) else f"{place}: {getattr(error, 'strerror', None) or error}"
+    return " ".join(text.split())

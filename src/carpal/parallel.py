@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from carpal.errors import CarpalError
 
-__all__ = ["parallel_map"]
+__all__ = ["begin_worker", "parallel_map"]
 
 Job = TypeVar("Job")
 Outcome = TypeVar("Outcome")
@@ -33,7 +33,7 @@ def parallel_map(
         return
     # Spawned, not forked: a fork of a process in which torch or OpenCV has started threads can hang for ever.
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(count, mp_context=context, initializer=_begin_worker)
+    pool = ProcessPoolExecutor(count, mp_context=context, initializer=begin_worker)
     try:
         yield pool.map(function, jobs, chunksize=max(1, min(8, len(jobs) // (4 * count))))
     except BrokenProcessPool as error:
@@ -42,7 +42,8 @@ def parallel_map(
         pool.shutdown(cancel_futures=True)
 
 
-def _begin_worker() -> None:
+def begin_worker() -> None:
+    """Make this new process a worker: OpenCV keeps to one thread, and it ends when its parent does."""
     import cv2
 
     cv2.setNumThreads(1)

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from carpal import __version__
-from carpal.cli import data, dicom, evaluate, growth, read, report, site, stress, train
+from carpal.cli import bulk, data, dicom, evaluate, growth, read, report, site, stress, train
 from carpal.errors import CarpalError
 
 __all__ = ["app", "main"]
@@ -43,6 +43,7 @@ def _options(
 app.command("read")(read.read)
 app.command("check")(read.check)
 app.command("report")(report.report)
+app.command("bulk")(bulk.bulk)
 app.command("growth")(growth.growth)
 app.command("tw3")(growth.tw3)
 app.command("phantom")(data.phantom)

@@ -17,6 +17,7 @@ __all__ = [
     "Groups",
     "Split",
     "Views",
+    "need_bulk",
     "need_highdicom",
     "need_torch",
     "print_problems",
@@ -59,6 +60,11 @@ def need_torch() -> None:
 def need_highdicom() -> None:
     """Raises MissingDependency, naming what to install, where the dicom extra is absent."""
     _need("dicom", "highdicom")
+
+
+def need_bulk() -> None:
+    """Raises MissingDependency, naming what to install, where the bulk extra is absent."""
+    _need("bulk", "pyarrow", "fsspec")
 
 
 def _need(extra: str, *modules: str) -> None:

@@ -1,0 +1,50 @@
+"""A table of radiographs to read: columns ``path`` and ``sex``, and any further ones, which are handed through."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from carpal.errors import InvalidArgument
+
+__all__ = ["TableRow", "csv_rows", "row_parser"]
+
+
+@dataclass(frozen=True)
+class TableRow:
+    """``place`` is the path as written, ``sex`` None where the cell is empty, ``extra`` the further columns by their
+    names in lower case."""
+
+    place: str
+    sex: str | None
+    extra: dict[str, str] = field(default_factory=dict)
+
+
+def row_parser(header: Sequence[str], table: object) -> Callable[[Mapping[str, Any]], TableRow]:
+    """What makes a TableRow of a row of the table with that header. Raises InvalidArgument, naming ``table``, where
+    columns are missing."""
+    names = {name.strip().lower(): name for name in header}
+    if not {"path", "sex"} <= set(names):
+        raise InvalidArgument(f"{table}: the table needs columns path and sex")
+    further = {key: name for key, name in names.items() if key not in {"path", "sex"}}
+
+    def parse(row: Mapping[str, Any]) -> TableRow:
+        extra = {key: _text(row[name]) for key, name in further.items()}
+        return TableRow(_text(row[names["path"]]).strip(), _text(row[names["sex"]]).strip() or None, extra)
+
+    return parse
+
+
+def _text(cell: object) -> str:
+    return "" if cell is None else str(cell)
+
+
+def csv_rows(lines: Iterable[str], table: object) -> Iterator[TableRow]:
+    """The rows of a CSV text, one after the other. Raises InvalidArgument, naming ``table``."""
+    try:
+        rows = csv.DictReader(lines)
+        yield from map(row_parser(rows.fieldnames or (), table), rows)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InvalidArgument(f"{table}: not a readable CSV table") from error
