@@ -91,10 +91,11 @@ Single human readers are 4.8 to 7.0 months from a consensus.
 
 {paragraph("stress/report.md")}
 
-What is lost is lost for a reason that can be seen: a film darkened by 0.3 of the scale has no soft tissue and no fingertips
-left (the gate knows a third of these, not all), plaster hides the carpals behind its weave, a plate lies across the distal
-radius, and JPEG at quality 8 leaves flat squares of 8 pixels. Metal, plaster and disease are drawn or absent here: nobody
-has measured real ones. All transformations: [results/stress/report.md](results/stress/report.md).
+What is lost is lost for a reason that can be seen: a film darkened by 0.3 of the scale has no soft tissue and no
+fingertips left (the gate knows a third of these, not all), plaster hides the carpals behind its weave, a plate lies
+across the distal radius, and JPEG at quality 8 leaves flat squares of 8 pixels. Metal, plaster and disease are drawn
+or absent here: nobody has measured real ones. All transformations:
+[results/stress/report.md](results/stress/report.md).
 
 ## Evidence
 
