@@ -21,6 +21,9 @@ HEAVY = {
     "highdicom",
     "onnxruntime",
     "optuna",
+    "fastapi",
+    "sqlalchemy",
+    "uvicorn",
 }
 
 
