@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse
 from fastapi.security import HTTPBearer
 from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 from starlette.types import ASGIApp
 
 from carpal import __version__
@@ -18,7 +19,7 @@ from carpal.service.envelope import Envelope, problem_headers
 from carpal.service.guard import Guard
 from carpal.service.hub import Hub
 from carpal.service.problems import problem_of
-from carpal.service.routes import router
+from carpal.service.routes import public, router
 
 __all__ = ["create_app"]
 
@@ -37,6 +38,7 @@ def create_app(hub: Hub) -> ASGIApp:
         openapi_url="/openapi.json",
     )
     app.state.hub = hub
+    app.include_router(public)
     app.include_router(router, dependencies=[_BEARER])
     app.add_exception_handler(CarpalError, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
@@ -63,8 +65,20 @@ def _no_database(request: Request, _: Exception) -> JSONResponse:
     return _refused(request, Busy("the store's database does not answer: try again a little later", 5))
 
 
-def _plain(_: Request, error: Exception) -> JSONResponse:
+def _plain(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
+    headers = dict(error.headers or {})
+    if error.status_code == 405:
+        headers["allow"] = ", ".join(sorted(_methods(request)))
     phrase = HTTPStatus(error.status_code).phrase
     problem = {"type": "about:blank", "title": phrase, "status": error.status_code, "detail": error.detail}
-    return JSONResponse(problem, error.status_code, error.headers, media_type=_TYPE)
+    return JSONResponse(problem, error.status_code, headers, media_type=_TYPE)
+
+
+def _methods(request: Request) -> set[str]:
+    """Of all routes that this path meets; starlette knows of the first only."""
+    found: set[str] = set()
+    for route in (*public.routes, *router.routes):
+        if route.matches(request.scope)[0] is not Match.NONE:
+            found |= getattr(route, "methods", None) or set()
+    return found

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import re
 from datetime import datetime, timezone
 from typing import Annotated, Any, Literal, Optional
 
 from fastapi import APIRouter, Header, Path, Query, Request
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Response
+from pydantic import BeforeValidator
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
@@ -22,11 +24,12 @@ from carpal.service.records import StoredReading
 from carpal.service.tokens import Caller
 from carpal.service.worker import Job
 
-__all__ = ["router"]
+__all__ = ["public", "router"]
 
+public = APIRouter()  # what needs no token: nothing about any radiograph (``guard``)
 router = APIRouter()
 
-_PROBLEM = {"model": schemas.Problem, "content": {"application/problem+json": {}}}
+_PROBLEM = {"content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}}
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
     401: _PROBLEM | {"description": "no token, or one that is not known"},
     403: _PROBLEM | {"description": "the token's role does not allow it, or a page of another site asks"},
@@ -43,6 +46,16 @@ _UPLOAD: dict[int | str, dict[str, Any]] = {
     415: _PROBLEM | {"description": "not a multipart form"},
 }
 _ReadingId = Annotated[str, Path(pattern="^[0-9a-f]{32}$")]
+
+
+def _no_number(text: object) -> object:
+    if isinstance(text, str) and re.fullmatch(r"\s*[-+]?[0-9.]+\s*", text):
+        raise ValueError("give a date and time as 2024-05-31T12:00:00Z")
+    return text
+
+
+# By itself pydantic takes a bare number for seconds, or milliseconds, since 1970.
+_Moment = Annotated[Optional[datetime], BeforeValidator(_no_number)]
 _INDEX = f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8">
 <meta name="viewport" content="width=device-width"><title>carpal</title></head>
@@ -60,7 +73,7 @@ def _caller(request: Request) -> Caller:
     return request.scope["state"]["caller"]
 
 
-@router.get("/", include_in_schema=False)
+@public.get("/", include_in_schema=False)
 def index() -> HTMLResponse:
     """What is here."""
     return HTMLResponse(_INDEX)
@@ -124,8 +137,8 @@ def _answer(stored: StoredReading) -> JSONResponse:
 def list_readings(
     request: Request,
     state: Optional[Literal["queued", "done", "refused", "failed"]] = None,
-    since: Annotated[Optional[datetime], Query(description="accepted then or later")] = None,
-    until: Annotated[Optional[datetime], Query(description="accepted before then")] = None,
+    since: Annotated[_Moment, Query(description="accepted then or later")] = None,
+    until: Annotated[_Moment, Query(description="accepted before then")] = None,
     cursor: Annotated[Optional[str], Query(pattern="^[0-9]{1,18}$", description="next of the page before")] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> JSONResponse:
@@ -205,7 +218,7 @@ def list_models(request: Request) -> JSONResponse:
     return JSONResponse({"models": [] if model is None else [schemas.model_json(model)]})
 
 
-@router.get("/health", response_model=schemas.Health, responses={503: {"model": schemas.Health}})
+@public.get("/health", response_model=schemas.Health, responses={503: {"model": schemas.Health}})
 def health(request: Request) -> JSONResponse:
     """200: alive and ready. 503: alive, but no worker can take work now."""
     hub = _hub(request)
