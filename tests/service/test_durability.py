@@ -72,9 +72,13 @@ def test_sigterm_leaves_what_waits_for_the_next_start(start: Start, small_hand: 
     with server.client() as client:
         sent = [
             client.post("/readings?wait=0", files={"file": another(small_hand, n)}, data={"sex": "F"}).json()["id"]
-            for n in range(8)
+            for n in range(20)
         ]
-    assert server.end(signal.SIGTERM) == 0
+        with ThreadPoolExecutor(1) as threads:
+            patient = threads.submit(client.post, "/readings?wait=60", files={"file": small_hand}, data={"sex": "F"})
+            until(lambda: len(client.get("/readings").json()["readings"]) == 21)
+            assert server.end(signal.SIGTERM) == 0
+            assert patient.result().status_code == 202
     server.start()
     with server.client() as client:
         until(lambda: client.get("/health").json()["waiting"] == 0)

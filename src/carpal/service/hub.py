@@ -43,6 +43,11 @@ class Arrivals:
         self._events.setdefault(reading_id, []).append(event)
         return event
 
+    def release(self) -> None:
+        """Nobody shall wait any longer: the service is being stopped."""
+        for reading_id in list(self._events):
+            self._tell(reading_id)
+
     def forget(self, reading_id: str, event: asyncio.Event) -> None:
         """Nobody waits for it any more."""
         waiting = self._events.get(reading_id, [])

@@ -65,7 +65,8 @@ def _serve(settings: Settings, database: Database) -> None:
     try:
         pool.start()
         app = create_app(Hub(settings, store, tokens, pool, metrics, arrivals))
-        asyncio.run(_run(uvicorn.Server(_config(app, settings)), listener, arrivals, _address(settings, listener)))
+        server = _Server(_config(app, settings), arrivals)
+        asyncio.run(_run(server, listener, arrivals, _address(settings, listener)))
     except KeyboardInterrupt:
         pass
     finally:
@@ -76,6 +77,18 @@ def _serve(settings: Settings, database: Database) -> None:
 
 def _stop(*_: object) -> None:
     raise KeyboardInterrupt
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's, which on its way out lets requests that wait for a reading go with a 202."""
+
+    def __init__(self, config: uvicorn.Config, arrivals: Arrivals) -> None:
+        super().__init__(config)
+        self._arrivals = arrivals
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._arrivals.release()
+        await super().shutdown(sockets)
 
 
 async def _run(server: uvicorn.Server, listener: socket.socket, arrivals: Arrivals, address: str) -> None:
