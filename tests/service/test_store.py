@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
-import sqlite3
+import os
 import threading
+import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,8 @@ import pytest
 pytest.importorskip("sqlalchemy")
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from sqlalchemy import create_engine, make_url, text
+from sqlalchemy.exc import DBAPIError
 
 from carpal.errors import Busy, InvalidArgument, KeyReused, NotFound, Unauthenticated
 from carpal.service.audit import entries
@@ -26,9 +30,29 @@ DONE = Outcome("done", {"bone_age_months": 100.0, "model_sha256": "m"}, None, "m
 FAILED = Outcome("failed", None, {"status": 422}, "m")
 
 
+POSTGRES = os.environ.get("CARPAL_TEST_POSTGRES")  # as postgresql+pg8000://postgres@127.0.0.1/postgres
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest) -> Iterator[str | None]:
+    """Of an empty database; None is SQLite in the store's folder."""
+    if request.param == "sqlite":
+        yield None
+        return
+    if not POSTGRES:
+        pytest.skip("CARPAL_TEST_POSTGRES does not name a PostgreSQL in which databases may be made")
+    server, name = create_engine(POSTGRES, isolation_level="AUTOCOMMIT"), f"carpal_test_{uuid.uuid4().hex}"
+    with server.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+        yield make_url(POSTGRES).set(database=name).render_as_string(hide_password=False)
+        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+
+
 @pytest.fixture
-def database(tmp_path: Path) -> Database:
-    return Database(tmp_path)
+def database(tmp_path: Path, url: str | None) -> Iterator[Database]:
+    database = Database(tmp_path, url)
+    yield database
+    database.close()
 
 
 @pytest.fixture
@@ -53,9 +77,9 @@ def test_migrations_make_the_tables_that_the_code_knows(database: Database) -> N
         assert compare_metadata(context, METADATA) == []
 
 
-def test_an_opened_store_can_be_opened_again(tmp_path: Path) -> None:
-    accept(ReadingStore(Database(tmp_path), tmp_path))
-    assert len(ReadingStore(Database(tmp_path), tmp_path).find(Query()).readings) == 1
+def test_an_opened_store_can_be_opened_again(tmp_path: Path, url: str | None) -> None:
+    accept(ReadingStore(Database(tmp_path, url), tmp_path))
+    assert len(ReadingStore(Database(tmp_path, url), tmp_path).find(Query()).readings) == 1
 
 
 def test_what_is_accepted_lies_under_its_digest(store: ReadingStore) -> None:
@@ -173,7 +197,7 @@ def test_pages_do_not_shift_when_readings_come_and_go(store: ReadingStore) -> No
     assert page.next_seq is None
 
 
-def test_the_audit_log_says_who_and_can_only_be_added_to(store: ReadingStore, tmp_path: Path) -> None:
+def test_the_audit_log_says_who_and_can_only_be_added_to(store: ReadingStore) -> None:
     stored = accept(store)
     store.finish(claimed(store), DONE)
     store.viewed(store.get(stored.id), "ben")
@@ -181,19 +205,20 @@ def test_the_audit_log_says_who_and_can_only_be_added_to(store: ReadingStore, tm
     log = [(entry.who, entry.what, entry.model_sha256) for entry in entries(store.database)]
     expected = [("anna", "accepted", None), ("anna", "done", "m"), ("ben", "viewed", "m"), ("clara", "deleted", "m")]
     assert log == expected
-    with sqlite3.connect(tmp_path / "carpal.sqlite") as connection:
-        for statement in ("DELETE FROM audit", "UPDATE audit SET who = 'nobody'"):
-            with pytest.raises(sqlite3.IntegrityError, match="only be added to"):
-                connection.execute(statement)
+    for statement in ("DELETE FROM audit", "UPDATE audit SET who = 'nobody'"):
+        with pytest.raises(DBAPIError, match="only be added to"), store.database.writing() as connection:
+            connection.execute(text(statement))
 
 
-def test_a_token_is_shown_once_and_kept_as_a_hash(database: Database, tmp_path: Path) -> None:
+def test_a_token_is_shown_once_and_kept_as_a_hash(database: Database) -> None:
     tokens = Tokens(database)
     token = tokens.add("ward 3", "reader", "root")
     assert tokens.caller(token) == Caller("ward 3", "reader")
     assert tokens.remembered(token)
-    secret = token.rsplit("_", 1)[1].encode()
-    assert not any(secret in path.read_bytes() for path in tmp_path.glob("carpal.sqlite*"))
+    secret = token.split("_", 2)[2]
+    with database.reading() as connection:
+        kept = connection.execute(text("SELECT * FROM tokens")).mappings().one()
+    assert not any(secret in str(value) for value in kept.values())
     changed = token[:-1] + ("A" if token[-1] != "A" else "B")
     for wrong in (changed, "carpal_", "", token + "\n"):
         with pytest.raises(Unauthenticated):

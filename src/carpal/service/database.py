@@ -13,7 +13,7 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
 from carpal.errors import InvalidArgument, MissingDependency
 
@@ -34,7 +34,7 @@ class Database:
         self._turn = threading.Lock()
         try:
             self._migrate()
-        except DatabaseError as error:
+        except DBAPIError as error:
             where = make_url(self.engine.url).render_as_string(hide_password=True)
             raise InvalidArgument(f"the database {where} cannot be used ({type(error.orig).__name__})") from None
 

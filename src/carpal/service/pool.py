@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import os
 import queue
@@ -23,6 +24,7 @@ from carpal.service.worker import Job, ModelCard, Started, read_for_ever
 
 __all__ = ["Pool", "Watcher"]
 
+_LOG = logging.getLogger("carpal.service")
 _START_SECONDS = 120
 _IDLE_SECONDS = 2.0  # how long at most until an idle thread looks whether there is work that nobody told it of
 _MORE_LEASE = 60.0
@@ -133,11 +135,15 @@ class Pool:
 
     def _serve(self, slot: _Slot) -> None:
         while not self._stopping.is_set():
-            if not slot.ready and not self._replace(slot):
+            try:
+                if not slot.ready and not self._replace(slot):
+                    self._stopping.wait(_IDLE_SECONDS)
+                elif not (self._draw_one(slot) or self._read_one(slot)):
+                    self._work.acquire(timeout=_IDLE_SECONDS)
+            except Exception as error:
+                # Such as a full disk or a database that is away: what was in work is taken up when its lease has ended.
+                _LOG.error("a worker's thread met %s and goes on", type(error).__name__)
                 self._stopping.wait(_IDLE_SECONDS)
-                continue
-            if not (self._draw_one(slot) or self._read_one(slot)):
-                self._work.acquire(timeout=_IDLE_SECONDS)
 
     def _replace(self, slot: _Slot) -> bool:
         slot.process, slot.pipe = self._spawn()
