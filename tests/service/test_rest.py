@@ -164,7 +164,9 @@ def test_the_overlay_is_a_picture_of_the_reading(client: httpx.Client, small_han
     drawn = client.get(f"{where}/overlay")
     with Image.open(io.BytesIO(drawn.content)) as picture:
         assert (picture.format, picture.size) == ("PNG", (1200, 768))
-    assert client.get(f"{where}/overlay").content == drawn.content
+    again = client.get(f"{where}/overlay")
+    assert again.content == drawn.content
+    assert again.elapsed.total_seconds() < 2  # it is kept, not drawn anew
     refused = send(client, noise(), sex="F").json()["instance"]
     assert is_problem(client.get(f"{refused}/overlay"), 404, "not-found")
 

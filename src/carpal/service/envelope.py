@@ -10,7 +10,7 @@ import time
 import traceback
 from typing import Any
 
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from carpal.errors import CarpalError
@@ -55,7 +55,7 @@ class Envelope:
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         begun, status = time.monotonic(), 0
-        body = _Watched(receive)
+        body = _Watched(receive, Headers(scope=scope))
 
         async def send_dressed(message: Message) -> None:
             nonlocal status
@@ -91,9 +91,10 @@ class Envelope:
 class _Watched:
     """``receive`` that knows whether the body is all here."""
 
-    def __init__(self, receive: Receive) -> None:
+    def __init__(self, receive: Receive, headers: Headers) -> None:
         self._receive = receive
-        self._complete = False
+        # Without a body there is nothing to wait for but the client's going away.
+        self._complete = "transfer-encoding" not in headers and headers.get("content-length", "0") == "0"
 
     async def __call__(self) -> Message:
         message = await self._receive()
