@@ -113,6 +113,8 @@ def test_every_answer_carries_security_headers(reader: httpx.Client, server: Ser
 def test_pages_of_other_sites_are_sent_away(reader: httpx.Client, small_hand: bytes) -> None:
     sent = {"files": {"file": small_hand}, "data": {"sex": "F"}}
     assert reader.post("/readings", headers={"origin": "https://evil.example"}, **sent).status_code == 403
+    assert reader.post("/readings", headers={"sec-fetch-site": "cross-site"}, **sent).status_code == 403
+    assert reader.post("/readings", headers={"origin": str(reader.base_url).rstrip("/")}, **sent).status_code == 201
     assert reader.get("/readings", headers={"host": "evil.example"}).status_code == 403  # DNS rebinding
 
 
@@ -179,6 +181,20 @@ def test_what_cannot_be_served_is_said_in_one_sentence(options: list[object], tm
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 1, done.stderr
     assert done.stderr.startswith("carpal: ")
+
+
+def test_an_option_at_the_wrong_place_is_not_ignored(tmp_path: Path) -> None:
+    done = carpal("serve", "--data", tmp_path, "token", "add", "anna")
+    assert done.returncode == 2
+    assert "--data goes behind token" in done.stderr
+
+
+def test_looking_after_a_store_that_is_not_there(tmp_path: Path) -> None:
+    for command in (["token", "list"], ["audit"], ["purge", "--older-than", 1], ["delete", "0" * 32]):
+        done = carpal("serve", *command, "--data", tmp_path)
+        assert done.returncode == 2
+        assert "there is no store in this folder" in done.stderr
+    assert not list(tmp_path.iterdir())
 
 
 def test_two_servers_do_not_share_a_store(server: Server) -> None:

@@ -182,6 +182,7 @@ def test_purging_spares_what_waits_and_sweeps_files_of_nobody(store: ReadingStor
     assert not store.blobs.has(orphan)
     assert store.purge(before_s=2e10, who="anna") == 1
     assert [stored.id for stored in store.find(Query()).readings] == [waiting.id]
+    assert [entry.reading_id for entry in entries(store.database) if entry.what == "purged"] == [done.id]
     assert not store.picture(done).exists()
     assert list(store.blobs.digests()) == [waiting.file_sha256]
 

@@ -51,6 +51,7 @@ def serve(
 ) -> None:
     """Serve readings over HTTP until stopped by SIGTERM or Ctrl-C; what is not finished then is read next time."""
     if context.invoked_subcommand is not None:
+        _refuse_options_before(context)
         return
     need_fastapi()
     from carpal.service.server import serve as run
@@ -74,6 +75,17 @@ def serve(
             **chosen,
         )
     )
+
+
+def _refuse_options_before(context: typer.Context) -> None:
+    """``carpal serve --data DIR purge`` would purge another folder than the one that it names."""
+    from carpal.errors import InvalidArgument
+
+    for name in context.params:
+        source = context.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
+            option = f"--{name.replace('_', '-')}"
+            raise InvalidArgument(f"{option} goes behind {context.invoked_subcommand}, where it is an option of that")
 
 
 @contextmanager

@@ -83,7 +83,7 @@ def _engine(url: str) -> Engine:
 
 def _set_up_sqlite(connection: Any, _: object) -> None:
     # FULL: what was acknowledged outlives a loss of power, not only of the process.
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON"):
         connection.execute(f"PRAGMA {pragma}")
 
 

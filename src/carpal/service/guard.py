@@ -104,7 +104,8 @@ def _check_origin(scope: Scope, headers: Headers, loopback: bool) -> None:
     if loopback and not _is_loopback_name(host):
         raise Forbidden("this service answers only to the name of this machine")
     origin = headers.get("origin")
-    if scope["method"] not in _SAFE and origin is not None and origin != f"{scope['scheme']}://{host}":
+    foreign = origin is not None and origin.partition("://")[2] != host
+    if scope["method"] not in _SAFE and (foreign or headers.get("sec-fetch-site") in ("cross-site", "same-site")):
         raise Forbidden("a page of another site may not send requests here")
 
 

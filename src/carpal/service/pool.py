@@ -74,7 +74,8 @@ class Pool:
         self._spawn = _spawner(model, calibration)
         self._slots = [_Slot() for _ in range(workers)]
         self._pictures: queue.Queue[tuple[Job, Future[Outcome]]] = queue.Queue(_PICTURES)
-        self._work = threading.Semaphore(0)
+        self._news = threading.Condition()
+        self._news_count = 0
         self._stopping = threading.Event()
         self.model: ModelCard | None = None
 
@@ -95,8 +96,10 @@ class Pool:
         return self.model
 
     def wake(self) -> None:
-        """There is a new radiograph."""
-        self._work.release()
+        """There is something new to do."""
+        with self._news:
+            self._news_count += 1
+            self._news.notify_all()
 
     def draw(self, job: Job) -> Future[Outcome]:
         """Have a picture drawn before the next radiograph is read. Raises Busy."""
@@ -117,8 +120,7 @@ class Pool:
         """Let what is in work be finished for ``patience_s`` seconds, then end the workers; what is not finished goes
         back to the queue."""
         self._stopping.set()
-        for _ in self._slots:
-            self._work.release()
+        self.wake()
         until = time.monotonic() + patience_s
         for slot in self._slots:
             if slot.thread.ident is not None:
@@ -135,15 +137,21 @@ class Pool:
 
     def _serve(self, slot: _Slot) -> None:
         while not self._stopping.is_set():
+            known = self._news_count
             try:
                 if not slot.ready and not self._replace(slot):
                     self._stopping.wait(_IDLE_SECONDS)
                 elif not (self._draw_one(slot) or self._read_one(slot)):
-                    self._work.acquire(timeout=_IDLE_SECONDS)
+                    self._wait_for_news(known)
             except Exception as error:
                 # Such as a full disk or a database that is away: what was in work is taken up when its lease has ended.
                 _LOG.error("a worker's thread met %s and goes on", type(error).__name__)
                 self._stopping.wait(_IDLE_SECONDS)
+
+    def _wait_for_news(self, known: int) -> None:
+        """Until there is news that came after ``known`` was looked at, or for a moment."""
+        with self._news:
+            self._news.wait_for(lambda: self._news_count != known, _IDLE_SECONDS)
 
     def _replace(self, slot: _Slot) -> bool:
         slot.process, slot.pipe = self._spawn()

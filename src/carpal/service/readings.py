@@ -171,15 +171,17 @@ class ReadingStore:
         readings went."""
         old = (_T.c.created_s < before_s) & (_T.c.state != "queued")
         with self.database.writing() as connection:
-            gone = connection.execute(delete(_T).where(old)).rowcount
-            add_entry(connection, who, "purged", detail=f"{gone} readings accepted before {before_s:.0f} s")
+            gone = connection.execute(select(_T.c.id).where(old)).scalars().all()
+            connection.execute(delete(_T).where(old))
+            for reading_id in gone:
+                add_entry(connection, who, "purged", reading_id)
         for digest in list(self.blobs.digests()):
             self._remove_file(digest)
         for path in self._pictures.glob("*.png"):
             with self.database.reading() as connection:
                 if connection.execute(select(_T.c.seq).where(_T.c.id == path.stem)).first() is None:
                     path.unlink(missing_ok=True)
-        return gone
+        return len(gone)
 
     def _remove_file(self, digest: str) -> None:
         # Within a writer's transaction, so that no reading of the same file is accepted meanwhile.
