@@ -32,7 +32,7 @@ $(VENV)/read.installed: $(VENV)/bin/python pyproject.toml constraints-ci.txt
 	touch $@
 
 $(VENV)/dev.installed: $(VENV)/bin/python pyproject.toml constraints-ci.txt
-	$(BIN)/pip install --quiet --editable '.[train,dicom,bulk,dev]'
+	$(BIN)/pip install --quiet --editable '.[train,dicom,bulk,serve,dev]'
 	touch $@ $(VENV)/read.installed
 
 clean:

@@ -48,6 +48,12 @@ def test_torch_lives_under_training_and_nowhere_else(name: str) -> None:
     assert not heavy or name.startswith("carpal.training")
 
 
+@pytest.mark.parametrize("name", MODULES)
+def test_the_web_lives_under_service_and_nowhere_else(name: str) -> None:
+    web = {i.split(".")[0] for i in imports(MODULES[name])} & {"fastapi", "starlette", "uvicorn", "alembic"}
+    assert not web or name.startswith("carpal.service")
+
+
 def test_imports_never_run_in_a_circle() -> None:
     graph = {name: own(imports(path)) - {name} for name, path in MODULES.items()}
     # A package's front door imports from inside it; what counts is whether anybody inside goes back through the door.
@@ -89,6 +95,7 @@ LOWER_FIRST = (
     "bulk",
     "deliver",
     "check",
+    "service",
     "cli",
 )
 

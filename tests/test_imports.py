@@ -25,6 +25,9 @@ HEAVY = {
     "reportlab",
     "pyarrow",
     "fsspec",
+    "fastapi",
+    "sqlalchemy",
+    "uvicorn",
 }
 
 

@@ -10,23 +10,44 @@ CarpalError
 ├── ModelError               a network file that is missing, damaged, or no carpal model
 ├── TrainingError            training cannot start or go on
 │   └── WeightsUnavailable   initial weights that cannot be had here
-└── MissingDependency        an optional part of carpal is not installed
+├── MissingDependency        an optional part of carpal is not installed
+└── ServiceRefusal           a request that ``carpal serve`` does not grant
+    ├── Unauthenticated      no token, or one that is not known
+    ├── Forbidden            a token whose role does not allow it, a foreign web page
+    ├── NotFound             there is no such reading
+    ├── Gone                 the reading is there, what it was made from is not
+    ├── KeyReused            an idempotency key that belongs to another request
+    ├── RequestTooLarge      a body of more bytes than are taken
+    ├── RequestTooSlow       a body that does not arrive
+    ├── TooManyRequests      more than one client may ask for
+    └── Busy                 more than the service can do now
 
-Each message is one sentence for a person: what was wrong with which file, and what to do.
+Each message is one sentence for a person: what was wrong with which file, and what to do. What an error means to a
+shell (``exit_code``) and to a web client (``http_status``) is said here and nowhere else.
 """
 
 from __future__ import annotations
 
 __all__ = [
+    "Busy",
     "CarpalError",
     "DatasetError",
+    "Forbidden",
+    "Gone",
     "ImageTooLarge",
     "InvalidArgument",
+    "KeyReused",
     "MissingDependency",
     "MissingSex",
     "ModelError",
+    "NotFound",
     "RefusedRadiograph",
+    "RequestTooLarge",
+    "RequestTooSlow",
+    "ServiceRefusal",
+    "TooManyRequests",
     "TrainingError",
+    "Unauthenticated",
     "UnreadableRadiograph",
     "WeightsUnavailable",
     "sentence_of",
@@ -34,13 +55,17 @@ __all__ = [
 
 
 class CarpalError(Exception):
-    """Anything carpal refuses to do, said in one sentence; the command line exits with ``exit_code``."""
+    """Anything carpal refuses to do, said in one sentence; the command line exits with ``exit_code``, the service
+    answers with ``http_status``."""
 
     exit_code = 2
+    http_status = 500
 
 
 class InvalidArgument(CarpalError, ValueError):
     """An argument that cannot be meant."""
+
+    http_status = 422
 
 
 class MissingSex(InvalidArgument):
@@ -50,13 +75,19 @@ class MissingSex(InvalidArgument):
 class UnreadableRadiograph(CarpalError):
     """The file cannot be read as one radiograph."""
 
+    http_status = 422
+
 
 class ImageTooLarge(UnreadableRadiograph):
     """More pixels than any radiograph has; nothing was decoded."""
 
+    http_status = 413
+
 
 class RefusedRadiograph(CarpalError):
     """The quality gate refuses it; ``reason`` is the short slug of ``carpal.quality.Refusal``."""
+
+    http_status = 422
 
     def __init__(self, message: str, reason: str = "") -> None:
         super().__init__(message)
@@ -81,6 +112,76 @@ class WeightsUnavailable(TrainingError):
 
 class MissingDependency(CarpalError):
     """An optional part of carpal is not installed."""
+
+    http_status = 501
+
+
+class ServiceRefusal(CarpalError):
+    """A request that the service does not grant."""
+
+    http_status = 400
+
+
+class Unauthenticated(ServiceRefusal):
+    """No token, or one that is not known."""
+
+    http_status = 401
+
+
+class Forbidden(ServiceRefusal):
+    """The caller is known, and may not."""
+
+    http_status = 403
+
+
+class NotFound(ServiceRefusal):
+    """There is no such thing."""
+
+    http_status = 404
+
+
+class Gone(ServiceRefusal):
+    """What the reading was made from is no longer there."""
+
+    http_status = 410
+
+
+class KeyReused(ServiceRefusal):
+    """An idempotency key that belongs to another request of the same caller."""
+
+    http_status = 422
+
+
+class RequestTooLarge(ServiceRefusal):
+    """A body of more bytes than are taken."""
+
+    http_status = 413
+
+
+class RequestTooSlow(ServiceRefusal):
+    """A body that does not arrive in time."""
+
+    http_status = 408
+
+
+class TooManyRequests(ServiceRefusal):
+    """More than one client may ask for; ``retry_after_s`` says when to come back."""
+
+    http_status = 429
+
+    def __init__(self, message: str, retry_after_s: int) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class Busy(ServiceRefusal):
+    """More than the service can do now; ``retry_after_s`` says when to come back."""
+
+    http_status = 503
+
+    def __init__(self, message: str, retry_after_s: int) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
 
 
 def sentence_of(error: Exception, place: object) -> str:

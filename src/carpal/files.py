@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,13 +23,26 @@ def find_radiographs(folder: Path) -> list[Path]:
 
 
 @contextmanager
-def replacing(path: str | Path) -> Iterator[Path]:
-    """A temporary name to write to; it becomes ``path`` when all went well, so nobody ever sees half a file."""
+def replacing(path: str | Path, *, durable: bool = False) -> Iterator[Path]:
+    """A temporary name to write to; it becomes ``path`` when all went well, so nobody ever sees half a file. With
+    ``durable`` it is on the disk then, and outlives a loss of power."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.part")
     try:
         yield part
+        if durable:
+            _flush(part)
         os.replace(part, path)
+        if durable:
+            _flush(path.parent)
     finally:
         part.unlink(missing_ok=True)
+
+
+def _flush(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

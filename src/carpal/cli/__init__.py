@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from carpal import __version__
-from carpal.cli import bulk, data, dicom, evaluate, growth, read, report, site, stress, train
+from carpal.cli import bulk, data, dicom, evaluate, growth, read, report, serve, site, stress, train
 from carpal.errors import CarpalError
 
 __all__ = ["app", "main"]
@@ -62,6 +62,7 @@ app.command("stress")(stress.stress)
 app.command("calibrate")(site.calibrate)
 app.command("drift")(site.drift)
 app.add_typer(dicom.app, name="dicom")
+app.add_typer(serve.app, name="serve")
 
 
 def main() -> None:

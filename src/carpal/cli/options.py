@@ -18,6 +18,7 @@ __all__ = [
     "Split",
     "Views",
     "need_bulk",
+    "need_fastapi",
     "need_highdicom",
     "need_torch",
     "print_problems",
@@ -55,6 +56,11 @@ def print_problems(problems: Sequence[Problem], most: int = 5) -> None:
 def need_torch() -> None:
     """Raises MissingDependency, naming what to install, where the train extra is absent."""
     _need("train", "torch", "timm")
+
+
+def need_fastapi() -> None:
+    """Raises MissingDependency, naming what to install, where the serve extra is absent."""
+    _need("serve", "fastapi", "uvicorn", "python_multipart", "sqlalchemy", "alembic", "prometheus_client")
 
 
 def need_highdicom() -> None:

@@ -1,0 +1,183 @@
+"""``carpal serve``"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Optional
+
+import typer
+
+from carpal.cli.options import need_fastapi
+
+if TYPE_CHECKING:
+    from carpal.service.database import Database
+
+__all__ = ["app"]
+
+app = typer.Typer(rich_markup_mode=None, help="Read what is sent over HTTP; keep the readings.")
+token = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Who may come in.")
+app.add_typer(token, name="token")
+
+_WHO = "command line"
+
+_Data = Annotated[Path, typer.Option(metavar="DIR", help="Folder of the store; made if it is not there.")]
+_Url = Annotated[
+    Optional[str],
+    typer.Option(metavar="URL", envvar="CARPAL_DATABASE", help="PostgreSQL instead of SQLite in the folder."),
+]
+_DATA = Path("carpal-data")
+
+
+@app.callback(invoke_without_command=True)
+def serve(
+    context: typer.Context,
+    host: Annotated[str, typer.Option(help="Where to listen; beyond this machine only with tokens.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="0: any that is free.")] = 8000,
+    data: _Data = _DATA,
+    database: _Url = None,
+    workers: Annotated[Optional[int], typer.Option(help="Processes that read; else one per core.")] = None,
+    model: Annotated[str, typer.Option(help="A shipped model or an ONNX file made by carpal export.")] = "default",
+    calibration: Annotated[
+        Optional[Path], typer.Option(metavar="FILE.json", help="A site's own, made by carpal calibrate.")
+    ] = None,
+    queue: Annotated[int, typer.Option(help="Radiographs that may wait; the next is sent away with 503.")] = 100,
+    rate: Annotated[int, typer.Option(help="Requests a minute that one client may send.")] = 600,
+    max_mib: Annotated[float, typer.Option("--max-mib", help="The largest file that is taken.")] = 128.0,
+    seconds_per_file: Annotated[float, typer.Option(help="After that a reading is ended.")] = 60.0,
+    tls_cert: Annotated[Optional[Path], typer.Option(metavar="FILE.pem", help="HTTPS with this certificate.")] = None,
+    tls_key: Annotated[Optional[Path], typer.Option(metavar="FILE.pem", help="And its key.")] = None,
+) -> None:
+    """Serve readings over HTTP until stopped by SIGTERM or Ctrl-C; what is not finished then is read next time."""
+    if context.invoked_subcommand is not None:
+        _refuse_options_before(context)
+        return
+    need_fastapi()
+    from carpal.service.server import serve as run
+    from carpal.service.settings import Settings
+
+    chosen = {} if workers is None else {"workers": workers}
+    run(
+        Settings(
+            data=data,
+            database_url=database,
+            host=host,
+            port=port,
+            model=model,
+            calibration=calibration,
+            queue=queue,
+            seconds_per_file=seconds_per_file,
+            body_mib=max_mib,
+            requests_per_minute=rate,
+            tls_cert=tls_cert,
+            tls_key=tls_key,
+            **chosen,
+        )
+    )
+
+
+def _refuse_options_before(context: typer.Context) -> None:
+    """``carpal serve --data DIR purge`` would purge another folder than the one that it names."""
+    from carpal.errors import InvalidArgument
+
+    for name in context.params:
+        source = context.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
+            option = f"--{name.replace('_', '-')}"
+            raise InvalidArgument(f"{option} goes behind {context.invoked_subcommand}, where it is an option of that")
+
+
+@contextmanager
+def _database(data: Path, url: str | None, *, new: bool = False) -> Iterator[Database]:
+    need_fastapi()
+    from carpal.errors import InvalidArgument
+    from carpal.service.database import Database
+
+    if not new and url is None and not (data / "carpal.sqlite").is_file():
+        raise InvalidArgument(f"{data}: there is no store in this folder")
+    database = Database(data, url)
+    try:
+        yield database
+    finally:
+        database.close()
+
+
+@token.command("add")
+def token_add(
+    name: Annotated[str, typer.Argument(help="Whose it is; the audit log will say so.")],
+    role: Annotated[str, typer.Option(help="reader, or admin, who may also delete.")] = "reader",
+    data: _Data = _DATA,
+    database: _Url = None,
+) -> None:
+    """Make a token and print it: it is shown this once."""
+    with _database(data, database, new=True) as opened:
+        from carpal.service.tokens import Tokens
+
+        print(Tokens(opened).add(name, role, _WHO))
+
+
+@token.command("list")
+def token_list(data: _Data = _DATA, database: _Url = None) -> None:
+    """Say which tokens there are."""
+    from datetime import datetime
+
+    with _database(data, database) as opened:
+        from carpal.service.tokens import Tokens
+
+        for facts in Tokens(opened).all():
+            made = datetime.fromtimestamp(facts.created_s).isoformat(" ", "minutes")
+            print(f"{facts.name}: {facts.role}, made {made}{', revoked' if facts.revoked_s else ''}")
+
+
+@token.command("revoke")
+def token_revoke(name: Annotated[str, typer.Argument()], data: _Data = _DATA, database: _Url = None) -> None:
+    """From now on this token opens nothing."""
+    with _database(data, database) as opened:
+        from carpal.service.tokens import Tokens
+
+        Tokens(opened).revoke(name, _WHO)
+
+
+@app.command("audit")
+def audit(data: _Data = _DATA, database: _Url = None) -> None:
+    """Print who did what, when, and with which model: a JSON object a line."""
+    import json
+    from dataclasses import asdict
+
+    with _database(data, database) as opened:
+        from carpal.service.audit import entries
+
+        for entry in entries(opened):
+            print(json.dumps(asdict(entry)))
+
+
+@app.command("delete")
+def delete(
+    reading_id: Annotated[str, typer.Argument(metavar="ID")], data: _Data = _DATA, database: _Url = None
+) -> None:
+    """Forget one reading, its radiograph and its picture."""
+    with _database(data, database) as opened:
+        from carpal.service.readings import ReadingStore
+
+        ReadingStore(opened, data).delete(reading_id, _WHO)
+
+
+@app.command("purge")
+def purge(
+    older_than: Annotated[float, typer.Option("--older-than", metavar="DAYS", help="Accepted longer ago than that.")],
+    data: _Data = _DATA,
+    database: _Url = None,
+) -> None:
+    """Forget every finished reading that is older, with its radiograph and picture, and files that belong to none."""
+    import time
+
+    from carpal.errors import InvalidArgument
+
+    if not older_than >= 0:
+        raise InvalidArgument("--older-than is a number of days, 0 or more")
+    with _database(data, database) as opened:
+        from carpal.service.readings import ReadingStore
+
+        gone = ReadingStore(opened, data).purge(time.time() - 86400 * older_than, _WHO)
+        print(f"{gone} readings are gone")

@@ -1,0 +1,85 @@
+"""The ASGI application: the routes, how what they refuse is answered, and what every request must pass before."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from fastapi import Depends, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from fastapi.security import HTTPBearer
+from sqlalchemy.exc import InterfaceError, OperationalError
+from starlette.exceptions import HTTPException
+from starlette.routing import Match
+from starlette.types import ASGIApp
+
+from carpal import __version__
+from carpal.errors import Busy, CarpalError, InvalidArgument
+from carpal.service.envelope import Envelope, problem_headers
+from carpal.service.guard import Guard
+from carpal.service.hub import Hub
+from carpal.service.problems import problem_of
+from carpal.service.routes import public, router
+
+__all__ = ["create_app"]
+
+_TYPE = "application/problem+json"
+_BEARER = Depends(HTTPBearer(auto_error=False, description="made by carpal serve token add"))  # checked in guard
+
+
+def create_app(hub: Hub) -> ASGIApp:
+    """The service over the parts in ``hub``. No documentation pages: theirs would come from elsewhere."""
+    app = FastAPI(
+        title="carpal",
+        version=__version__,
+        summary="Bone age from radiographs of a child's left hand. Research use; not a medical device.",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/openapi.json",
+    )
+    app.state.hub = hub
+    app.include_router(public)
+    app.include_router(router, dependencies=[_BEARER])
+    app.add_exception_handler(CarpalError, _refused)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _plain)
+    app.add_exception_handler(OperationalError, _no_database)
+    app.add_exception_handler(InterfaceError, _no_database)
+    guarded = Guard(app, hub.settings, hub.tokens)
+    return Envelope(guarded, hub.metrics, tls=hub.settings.tls_cert is not None)
+
+
+def _refused(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, CarpalError)
+    return JSONResponse(problem_of(error), error.http_status, problem_headers(error), media_type=_TYPE)
+
+
+def _invalid(request: Request, error: Exception) -> JSONResponse:
+    """What was wrong and where, never what was sent."""
+    assert isinstance(error, RequestValidationError)
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    return _refused(request, InvalidArgument(f"{where}: {first['msg']}"))
+
+
+def _no_database(request: Request, _: Exception) -> JSONResponse:
+    return _refused(request, Busy("the store's database does not answer: try again a little later", 5))
+
+
+def _plain(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    headers = dict(error.headers or {})
+    if error.status_code == 405:
+        headers["allow"] = ", ".join(sorted(_methods(request)))
+    phrase = HTTPStatus(error.status_code).phrase
+    problem = {"type": "about:blank", "title": phrase, "status": error.status_code, "detail": error.detail}
+    return JSONResponse(problem, error.status_code, headers, media_type=_TYPE)
+
+
+def _methods(request: Request) -> set[str]:
+    """Of all routes that this path meets; starlette knows of the first only."""
+    found: set[str] = set()
+    for route in (*public.routes, *router.routes):
+        if route.matches(request.scope)[0] is not Match.NONE:
+            found |= getattr(route, "methods", None) or set()
+    return found

@@ -1,0 +1,93 @@
+"""The store's database: SQLite in its data folder, or any that SQLAlchemy reaches by URL; PostgreSQL is meant."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+
+from carpal.errors import InvalidArgument, MissingDependency
+
+__all__ = ["Database"]
+
+_BUSY_SECONDS = 60
+_LOCK = 0x63617270  # "carp": PostgreSQL's advisory lock for whoever writes
+
+
+class Database:
+    """An engine whose tables are those of this version of carpal. Writers come one after the other, so that what a
+    transaction has looked up still holds when it commits. Raises InvalidArgument, MissingDependency."""
+
+    def __init__(self, folder: Path, url: str | None = None) -> None:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.engine = _engine(url or f"sqlite:///{folder / 'carpal.sqlite'}")
+        self._sqlite = self.engine.dialect.name == "sqlite"
+        self._turn = threading.Lock()
+        try:
+            self._migrate()
+        except DBAPIError as error:
+            where = make_url(self.engine.url).render_as_string(hide_password=True)
+            raise InvalidArgument(f"the database {where} cannot be used ({type(error.orig).__name__})") from None
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """A transaction that excludes every other writer, committed at the end or undone by an exception."""
+        with self._turn, self.engine.begin() as connection:
+            if not self._sqlite:
+                connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+            yield connection
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A transaction that only looks."""
+        with self.engine.connect().execution_options(carpal_reads=True) as connection:
+            yield connection
+
+    def close(self) -> None:
+        """Let go of every connection."""
+        self.engine.dispose()
+
+    def _migrate(self) -> None:
+        config = Config()
+        config.set_main_option("script_location", str(resources.files("carpal.service") / "migrations"))
+        with self.writing() as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+
+
+def _engine(url: str) -> Engine:
+    try:
+        backend = make_url(url).get_backend_name()
+        if backend not in ("sqlite", "postgresql"):
+            raise InvalidArgument(f"a store is kept in SQLite or PostgreSQL, not in {backend}")
+        if backend != "sqlite":
+            return create_engine(url, pool_pre_ping=True)
+        engine = create_engine(url, connect_args={"timeout": _BUSY_SECONDS, "isolation_level": None})
+    except (ArgumentError, NoSuchModuleError):
+        raise InvalidArgument("that is no database URL: give one as postgresql+pg8000://user@host/name") from None
+    except ModuleNotFoundError as error:
+        raise MissingDependency(f"this database needs {error.name}: pip install {error.name}") from None
+    event.listen(engine, "connect", _set_up_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _set_up_sqlite(connection: Any, _: object) -> None:
+    # FULL: what was acknowledged outlives a loss of power, not only of the process.
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A writer takes the lock at once: a transaction that first reads and then writes could be refused it half-way.
+    reads = connection.get_execution_options().get("carpal_reads", False)
+    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")

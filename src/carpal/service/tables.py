@@ -1,0 +1,69 @@
+"""What is kept: one table each for readings, idempotency keys, tokens and the audit log. Times are seconds since 1970.
+
+``migrations/`` makes these tables; a test compares the two.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Boolean, Column, Float, ForeignKey, Index, Integer, MetaData, String, Table, Text
+
+__all__ = ["METADATA", "audit", "keys", "readings", "tokens"]
+
+METADATA = MetaData()
+
+# ``claimed_by`` and ``lease_until_s`` say who is at work on a queued reading, ``deaths`` how many workers it cost.
+readings = Table(
+    "readings",
+    METADATA,
+    Column("seq", Integer, primary_key=True, autoincrement=True),
+    Column("id", String(32), nullable=False, unique=True),
+    Column("state", String(8), nullable=False),  # queued, done, refused, failed
+    Column("file_sha256", String(64), nullable=False, index=True),
+    Column("sex", String(1)),
+    Column("age_months", Float),
+    Column("accept_anything", Boolean, nullable=False),
+    Column("created_by", String(64), nullable=False),
+    Column("created_s", Float, nullable=False, index=True),
+    Column("finished_s", Float),
+    Column("claimed_by", String(64)),
+    Column("lease_until_s", Float),
+    Column("deaths", Integer, nullable=False),
+    Column("result", Text),  # JSON: Reading.to_dict() and the distribution
+    Column("problem", Text),  # JSON: why there is no result
+    Index("ix_readings_state_seq", "state", "seq"),
+    sqlite_autoincrement=True,  # a number is never given twice, so that pages stay where they are
+)
+
+keys = Table(
+    "idempotency_keys",
+    METADATA,
+    Column("caller", String(64), primary_key=True),
+    Column("key", String(255), primary_key=True),
+    Column("reading_id", String(32), ForeignKey("readings.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("request_sha256", String(64), nullable=False),
+)
+
+tokens = Table(
+    "tokens",
+    METADATA,
+    Column("id", String(16), primary_key=True),
+    Column("name", String(64), nullable=False, unique=True),
+    Column("role", String(8), nullable=False),  # reader, admin
+    Column("salt", String(32), nullable=False),
+    Column("hash", String(128), nullable=False),
+    Column("created_s", Float, nullable=False),
+    Column("revoked_s", Float),
+)
+
+audit = Table(
+    "audit",
+    METADATA,
+    Column("seq", Integer, primary_key=True, autoincrement=True),
+    Column("at_s", Float, nullable=False),
+    Column("who", String(64), nullable=False),
+    Column("what", String(32), nullable=False),
+    Column("reading_id", String(32), index=True),
+    Column("model_sha256", String(64)),
+    Column("detail", Text),
+    sqlite_autoincrement=True,
+)

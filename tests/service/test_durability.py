@@ -1,0 +1,124 @@
+"""What was acknowledged has exactly one result, whatever is killed in between; and too much is sent away, not taken."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+
+from .serving import Start, another, carpal, until
+
+KILLS = 4
+CLIENTS = 3
+
+
+def client_until(stop: threading.Event, server: object, hand: bytes, numbers: Iterator[int]) -> dict[int, str]:
+    """One client that sends radiograph after radiograph, each with its key until it is acknowledged; number and id."""
+    acknowledged: dict[int, str] = {}
+    while not stop.is_set():
+        number = next(numbers)
+        while number not in acknowledged and not stop.is_set():
+            sent = {"files": {"file": another(hand, number)}, "data": {"sex": "F"}}
+            headers = {"idempotency-key": f"radiograph-{number}"}
+            try:
+                answer = httpx.post(f"{server.url}/readings?wait=0", **sent, headers=headers, timeout=10)  # type: ignore[attr-defined]
+            except httpx.HTTPError:
+                stop.wait(0.1)  # it is being killed, or not up again
+                continue
+            assert answer.status_code in (201, 202, 503), answer.text
+            if answer.status_code == 503:
+                stop.wait(0.2)
+            else:
+                acknowledged[number] = answer.json()["id"]
+    return acknowledged
+
+
+def test_killed_at_random_moments_under_load_nothing_is_lost_and_nothing_read_twice(
+    start: Start, small_hand: bytes
+) -> None:
+    server = start("--rate", 100000, "--queue", 30)
+    stop, chance = threading.Event(), random.Random(5)
+    with ThreadPoolExecutor(CLIENTS) as threads:
+        streams = [iter(range(k * 10**6, (k + 1) * 10**6)) for k in range(CLIENTS)]
+        clients = [threads.submit(client_until, stop, server, small_hand, stream) for stream in streams]
+        for _ in range(KILLS):
+            threading.Event().wait(chance.uniform(0.2, 1.2))
+            server.end(signal.SIGKILL)
+            server.start()
+        stop.set()
+        acknowledged = {number: reading for client in clients for number, reading in client.result().items()}
+    assert len(acknowledged) >= 10
+    with server.client() as client:
+        until(lambda: client.get("/health").json()["waiting"] == 0)
+        for reading in acknowledged.values():
+            assert client.get(f"/readings/{reading}").json()["state"] == "done"
+    assert len(set(acknowledged.values())) == len(acknowledged)
+    log = [json.loads(line) for line in carpal("serve", "audit", "--data", server.data).stdout.splitlines()]
+    results = Counter(entry["reading_id"] for entry in log if entry["what"] in ("done", "refused", "failed"))
+    assert set(acknowledged.values()) <= set(results)
+    assert set(results.values()) == {1}
+
+
+def test_sigterm_leaves_what_waits_for_the_next_start(start: Start, small_hand: bytes) -> None:
+    server = start("--rate", 100000)
+    with server.client() as client:
+        sent = [
+            client.post("/readings?wait=0", files={"file": another(small_hand, n)}, data={"sex": "F"}).json()["id"]
+            for n in range(20)
+        ]
+        with ThreadPoolExecutor(1) as threads:
+            patient = threads.submit(client.post, "/readings?wait=60", files={"file": small_hand}, data={"sex": "F"})
+            until(lambda: len(client.get("/readings").json()["readings"]) == 21)
+            assert server.end(signal.SIGTERM) == 0
+            assert patient.result().status_code == 202
+    server.start()
+    with server.client() as client:
+        until(lambda: client.get("/health").json()["waiting"] == 0)
+        assert {client.get(f"/readings/{reading}").json()["state"] for reading in sent} == {"done"}
+    assert "Traceback" not in server.log
+
+
+def test_a_full_queue_sends_away_and_lives(start: Start, small_hand: bytes) -> None:
+    server = start("--queue", 1, "--rate", 100000)
+    with server.client() as client, ThreadPoolExecutor(12) as threads:
+
+        def send(number: int) -> httpx.Response:
+            return client.post("/readings?wait=0", files={"file": another(small_hand, number)}, data={"sex": "F"})
+
+        answers = list(threads.map(send, range(24)))
+        assert {answer.status_code for answer in answers} == {202, 503}
+        busy = next(answer for answer in answers if answer.status_code == 503)
+        assert int(busy.headers["retry-after"]) >= 1
+        assert busy.json()["type"] == "urn:carpal:busy"
+        until(lambda: client.get("/health").json()["waiting"] == 0)
+        assert send(99).status_code == 202
+
+
+def test_a_worker_that_is_killed_is_replaced(start: Start, small_hand: bytes) -> None:
+    server = start()
+    [worker] = server.workers()
+    os.kill(worker, signal.SIGKILL)
+    with server.client() as client:
+        answer = client.post("/readings?wait=60", files={"file": small_hand}, data={"sex": "F"})
+        assert answer.json()["state"] == "done"
+        assert "carpal_workers_lost_total 1.0" in client.get("/metrics").text
+    assert worker not in server.workers()
+
+
+def test_a_radiograph_that_takes_too_long_fails_after_two_tries(start: Start, small_hand: bytes) -> None:
+    server = start("--seconds-per-file", 0.001)
+    with server.client() as client:
+        begun = time.monotonic()
+        answer = client.post("/readings?wait=60", files={"file": small_hand}, data={"sex": "F"})
+        assert time.monotonic() - begun < 60
+        assert answer.json()["type"] == "urn:carpal:unreadable-radiograph"
+        assert "twice" in answer.json()["detail"]
+        assert "carpal_workers_lost_total 2.0" in client.get("/metrics").text

@@ -1,0 +1,76 @@
+"""What a request must pass before its body is read, asked directly where a real client would take minutes."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("fastapi", reason="needs pip install '.[serve]'")
+
+from carpal.errors import Busy, InvalidArgument, RequestTooSlow, TooManyRequests
+from carpal.service.database import Database
+from carpal.service.guard import Guard, RateLimit
+from carpal.service.settings import Settings
+from carpal.service.tokens import Tokens
+
+
+def test_a_client_may_burst_and_then_goes_at_its_rate() -> None:
+    limit = RateLimit(60)
+    for _ in range(30):
+        limit.take("a", now_s=0.0)
+    with pytest.raises(TooManyRequests) as refusal:
+        limit.take("a", now_s=0.0)
+    assert refusal.value.retry_after_s >= 1
+    limit.take("b", now_s=0.0)
+    limit.take("a", now_s=1.0)
+    with pytest.raises(TooManyRequests):
+        limit.take("a", now_s=1.0)
+
+
+def test_a_flood_of_clients_takes_no_memory_for_ever() -> None:
+    limit = RateLimit(60)
+    for number in range(25_000):
+        limit.take(str(number), now_s=float(number))
+    assert len(limit._buckets) <= 10_000
+
+
+def test_a_body_that_dribbles_and_one_request_too_many(tmp_path: Path) -> None:
+    settings = Settings(tmp_path, body_seconds=0.05, requests_at_once=1)
+    scope = {"type": "http", "method": "POST", "path": "/readings", "scheme": "http"}
+    scope |= {"headers": [(b"host", b"localhost:8000")], "client": ("127.0.0.1", 1)}
+
+    async def read_body(scope: dict, receive, send) -> None:  # type: ignore[no-untyped-def]
+        while (await receive())["more_body"]:
+            pass
+
+    async def dribble() -> dict:
+        await asyncio.sleep(0.01)
+        return {"type": "http.request", "body": b"x", "more_body": True}
+
+    async def send(message: dict) -> None:
+        raise AssertionError("nothing is answered")
+
+    async def both() -> list[object]:
+        guard = Guard(read_body, settings, Tokens(Database(tmp_path)))
+        first, second = (guard(dict(scope), dribble, send) for _ in range(2))
+        return await asyncio.gather(first, second, return_exceptions=True)
+
+    slow, second = asyncio.run(both())
+    assert isinstance(slow, RequestTooSlow)
+    assert isinstance(second, Busy)
+
+
+@pytest.mark.parametrize(
+    ("host", "alone"),
+    [("127.0.0.1", True), ("localhost", True), ("::1", True), ("127.9.9.9", True), ("0.0.0.0", False), ("::", False)],
+)
+def test_which_addresses_only_this_machine_reaches(host: str, alone: bool, tmp_path: Path) -> None:
+    assert Settings(tmp_path, host=host).is_loopback is alone
+
+
+def test_settings_that_cannot_be_meant(tmp_path: Path) -> None:
+    for wrong in ({"workers": 0}, {"queue": -1}, {"port": -1}, {"body_mib": float("nan")}, {"tls_key": tmp_path}):
+        with pytest.raises(InvalidArgument):
+            Settings(tmp_path, **wrong)

@@ -1,0 +1,253 @@
+"""The store alone, without a server: nothing lost, nothing twice, nothing left behind."""
+
+from __future__ import annotations
+
+import io
+import os
+import threading
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("sqlalchemy")
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import create_engine, make_url, text
+from sqlalchemy.exc import DBAPIError
+
+from carpal.errors import Busy, InvalidArgument, KeyReused, NotFound, Unauthenticated
+from carpal.service.audit import entries
+from carpal.service.blobs import stream_digest
+from carpal.service.database import Database
+from carpal.service.readings import ReadingStore
+from carpal.service.records import Claim, Order, Outcome, Query, StoredReading
+from carpal.service.tables import METADATA
+from carpal.service.tokens import Caller, Tokens
+
+DONE = Outcome("done", {"bone_age_months": 100.0, "model_sha256": "m"}, None, "m")
+FAILED = Outcome("failed", None, {"status": 422}, "m")
+
+
+POSTGRES = os.environ.get("CARPAL_TEST_POSTGRES")  # as postgresql+pg8000://postgres@127.0.0.1/postgres
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest) -> Iterator[str | None]:
+    """Of an empty database; None is SQLite in the store's folder."""
+    if request.param == "sqlite":
+        yield None
+        return
+    if not POSTGRES:
+        pytest.skip("CARPAL_TEST_POSTGRES does not name a PostgreSQL in which databases may be made")
+    server, name = create_engine(POSTGRES, isolation_level="AUTOCOMMIT"), f"carpal_test_{uuid.uuid4().hex}"
+    with server.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+        yield make_url(POSTGRES).set(database=name).render_as_string(hide_password=False)
+        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+@pytest.fixture
+def database(tmp_path: Path, url: str | None) -> Iterator[Database]:
+    database = Database(tmp_path, url)
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def store(database: Database, tmp_path: Path) -> ReadingStore:
+    return ReadingStore(database, tmp_path)
+
+
+def accept(store: ReadingStore, data: bytes = b"radiograph", key: str | None = None, **facts: object) -> StoredReading:
+    order = Order(**({"who": "anna", "sex": "F"} | facts))  # type: ignore[arg-type]
+    return store.accept(io.BytesIO(data), order, key, most_waiting=10)[0]
+
+
+def claimed(store: ReadingStore, lease_s: float = 60) -> Claim:
+    claim = store.claim("w", lease_s)
+    assert claim is not None
+    return claim
+
+
+def test_migrations_make_the_tables_that_the_code_knows(database: Database) -> None:
+    with database.reading() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, METADATA) == []
+
+
+def test_an_opened_store_can_be_opened_again(tmp_path: Path, url: str | None) -> None:
+    accept(ReadingStore(Database(tmp_path, url), tmp_path))
+    assert len(ReadingStore(Database(tmp_path, url), tmp_path).find(Query()).readings) == 1
+
+
+def test_what_is_accepted_lies_under_its_digest(store: ReadingStore) -> None:
+    stored = accept(store)
+    assert store.blobs.path(stored.file_sha256).read_bytes() == b"radiograph"
+    assert stored.file_sha256 == stream_digest(io.BytesIO(b"radiograph"))
+    assert stored.state == "queued"
+
+
+def test_the_same_file_is_kept_once_and_goes_with_its_last_reading(store: ReadingStore) -> None:
+    first, second = accept(store), accept(store)
+    assert len(list(store.blobs.digests())) == 1
+    store.delete(first.id, "anna")
+    assert store.blobs.has(second.file_sha256)
+    store.delete(second.id, "anna")
+    assert not store.blobs.has(second.file_sha256)
+    with pytest.raises(NotFound):
+        store.get(second.id)
+
+
+def test_a_claim_excludes_others_until_its_lease_ends(store: ReadingStore) -> None:
+    stored = accept(store)
+    late = claimed(store, lease_s=-1)  # has run out already
+    claim = claimed(store)
+    assert store.claim("w", 60) is None
+    assert not store.finish(late, FAILED)
+    assert store.finish(claim, DONE)
+    assert not store.finish(claim, FAILED)
+    assert store.get(stored.id).result == DONE.result
+
+
+def test_each_radiograph_is_claimed_by_one_of_many_threads(store: ReadingStore) -> None:
+    wanted = {accept(store, bytes([number])).id for number in range(8)}
+    found: list[str] = []
+
+    def work() -> None:
+        while (claim := store.claim("w", 60)) is not None:
+            found.append(claim.reading_id)
+            store.finish(claim, DONE)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(found) == sorted(wanted)
+
+
+def test_what_a_killed_server_had_claimed_is_taken_up_again(store: ReadingStore) -> None:
+    stored = accept(store)
+    claim = claimed(store, lease_s=1000)
+    assert store.release_all() == 1
+    assert not store.finish(claim, DONE)
+    assert claimed(store).reading_id == stored.id
+
+
+def test_a_radiograph_that_costs_two_workers_has_failed(store: ReadingStore) -> None:
+    stored = accept(store)
+    assert not store.lost_worker(claimed(store), FAILED)
+    assert store.get(stored.id).state == "queued"
+    assert store.lost_worker(claimed(store), FAILED)
+    assert store.get(stored.id).problem == {"status": 422}
+
+
+def test_a_deleted_radiograph_gets_no_result(store: ReadingStore) -> None:
+    stored = accept(store)
+    claim = claimed(store)
+    store.delete(stored.id, "anna")
+    assert not store.finish(claim, DONE)
+    assert store.find(Query()).readings == ()
+
+
+def test_a_key_means_one_reading_of_one_caller(store: ReadingStore) -> None:
+    first = accept(store, key="k")
+    assert accept(store, key="k").id == first.id
+    assert accept(store, key="k", who="ben").id != first.id
+    assert accept(store).id != first.id
+    with pytest.raises(KeyReused):
+        accept(store, key="k", sex="M")
+    with pytest.raises(KeyReused):
+        accept(store, b"another radiograph", key="k")
+
+
+def test_a_full_queue_takes_nothing_but_knows_its_keys(store: ReadingStore) -> None:
+    first = accept(store, key="k")
+    for number in range(9):
+        accept(store, bytes([number]))
+    with pytest.raises(Busy):
+        accept(store, b"one too many")
+    assert not store.blobs.has(stream_digest(io.BytesIO(b"one too many")))
+    assert accept(store, key="k").id == first.id
+
+
+def test_purging_spares_what_waits_and_sweeps_files_of_nobody(store: ReadingStore) -> None:
+    done, waiting = accept(store, b"a"), accept(store, b"b")
+    store.finish(claimed(store), DONE)
+    store.picture(done).write_bytes(b"png")
+    store.blobs.put(orphan := "0" * 64, io.BytesIO(b"left by a kill"))
+    assert store.purge(before_s=0, who="anna") == 0
+    assert not store.blobs.has(orphan)
+    assert store.purge(before_s=2e10, who="anna") == 1
+    assert [stored.id for stored in store.find(Query()).readings] == [waiting.id]
+    assert [entry.reading_id for entry in entries(store.database) if entry.what == "purged"] == [done.id]
+    assert not store.picture(done).exists()
+    assert list(store.blobs.digests()) == [waiting.file_sha256]
+
+
+def test_pages_do_not_shift_when_readings_come_and_go(store: ReadingStore) -> None:
+    ids = [accept(store, bytes([number])).id for number in range(5)]
+    page = store.find(Query(limit=2))
+    assert [stored.id for stored in page.readings] == ids[:2:-1]
+    accept(store, b"new")
+    store.delete(ids[2], "anna")
+    page = store.find(Query(limit=2, before_seq=page.next_seq))
+    assert [stored.id for stored in page.readings] == [ids[1], ids[0]]
+    assert page.next_seq is None
+
+
+def test_the_audit_log_says_who_and_can_only_be_added_to(store: ReadingStore) -> None:
+    stored = accept(store)
+    store.finish(claimed(store), DONE)
+    store.viewed(store.get(stored.id), "ben")
+    store.delete(stored.id, "clara")
+    log = [(entry.who, entry.what, entry.model_sha256) for entry in entries(store.database)]
+    expected = [("anna", "accepted", None), ("anna", "done", "m"), ("ben", "viewed", "m"), ("clara", "deleted", "m")]
+    assert log == expected
+    for statement in ("DELETE FROM audit", "UPDATE audit SET who = 'nobody'"):
+        with pytest.raises(DBAPIError, match="only be added to"), store.database.writing() as connection:
+            connection.execute(text(statement))
+
+
+def test_a_token_is_shown_once_and_kept_as_a_hash(database: Database) -> None:
+    tokens = Tokens(database)
+    token = tokens.add("ward 3", "reader", "root")
+    assert tokens.caller(token) == Caller("ward 3", "reader")
+    assert tokens.remembered(token)
+    secret = token.split("_", 2)[2]
+    with database.reading() as connection:
+        kept = connection.execute(text("SELECT * FROM tokens")).mappings().one()
+    assert not any(secret in str(value) for value in kept.values())
+    changed = token[:-1] + ("A" if token[-1] != "A" else "B")
+    for wrong in (changed, "carpal_", "", token + "\n"):
+        with pytest.raises(Unauthenticated):
+            tokens.caller(wrong)
+
+
+def test_a_revoked_token_opens_nothing_at_once(database: Database) -> None:
+    tokens = Tokens(database)
+    token = tokens.add("ward 3", "admin", "root")
+    tokens.caller(token)
+    Tokens(database).revoke("ward 3", "root")  # another process
+    with pytest.raises(Unauthenticated):
+        tokens.caller(token)
+    with pytest.raises(NotFound):
+        tokens.revoke("ward 3", "root")
+    assert tokens.exist()
+    for name, role in (("ward 3", "reader"), ("ward 4", "owner"), ("a\nb", "reader"), ("", "reader")):
+        with pytest.raises(InvalidArgument):
+            tokens.add(name, role, "root")
+
+
+@pytest.mark.parametrize("url", ["nonsense", "mysql://a/b", "postgresql+nothing://a/b"])
+def test_other_databases_are_refused_in_one_sentence(url: str, tmp_path: Path) -> None:
+    with pytest.raises(InvalidArgument):
+        Database(tmp_path, url)
+
+
+def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "carpal.sqlite").write_bytes(b"this is no database at all" * 100)
+    with pytest.raises(InvalidArgument, match="cannot be used"):
+        Database(tmp_path)
