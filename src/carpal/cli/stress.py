@@ -32,7 +32,7 @@ def stress(
 ) -> None:
     """Measure what is lost when radiographs come turned, flipped, exposed otherwise, inverted, marked, shrunk ..."""
     from carpal.errors import InvalidArgument
-    from carpal.evaluation.page import figure_text
+    from carpal.evaluation.page import figure_text, make_folder
     from carpal.evaluation.stress import Case, command_answer, reader_answer
     from carpal.evaluation.stress import stress as put_under_stress
     from carpal.evaluation.stress.report import write_stress
@@ -44,11 +44,14 @@ def stress(
         raise InvalidArgument(f"--limit {limit}: a stress test takes one radiograph or more")
     if command and accept_anything:
         raise InvalidArgument("--accept-anything is carpal's own: what another command refuses is its business")
+    if split is not None and side == "all":
+        raise InvalidArgument("--split without a side: say which to read, as in --side validation")
+    answer = command_answer(command) if command else reader_answer(Reader(model), accept_anything=accept_anything)
+    make_folder(out)  # before the readings, which may take hours
     samples = choose_side(read_dataset(data, groups=group or ()), split, side).samples
     if limit is not None and limit < len(samples):
         samples = tuple(samples[k * len(samples) // limit] for k in range(limit))
     cases = [Case(s.id, s.sex, s.age_months, lambda sample=s: load_radiograph(sample)) for s in samples]  # type: ignore[misc]
-    answer = command_answer(command) if command else reader_answer(Reader(model), accept_anything=accept_anything)
     with progress_bar("readings") as tell:
         found = put_under_stress(cases, answer, progress=tell)
     name = Path(command.split()[0]).name if command else Path(model).name

@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 
 from carpal.errors import InvalidArgument
@@ -20,6 +20,8 @@ from carpal.growth.sds import SDS_REFERENCES, BoneAgeSds, bone_age_sds
 __all__ = ["HistoryEntry", "PastReading", "Velocity", "parse_date", "read_history", "trace", "velocities"]
 
 SHORT_SPAN_MONTHS = 6.0
+_MOST_READINGS = 200
+_NAMES = ("date", "age", "bone_age_months", "interval_90_low_months", "interval_90_high_months", "height_cm")
 _COLUMNS = "date or age, bone_age_months, and if known interval_90_low_months, interval_90_high_months, height_cm"
 
 
@@ -88,20 +90,37 @@ def read_history(path: str | Path, birth: date | None = None, method: Method = "
     try:
         with open(path, newline="", encoding="utf-8-sig") as handle:
             table = csv.DictReader(handle)
-            rows = [{str(k).strip(): (v or "").strip() for k, v in row.items() if isinstance(v, str)} for row in table]
+            _check_columns(path, [name.strip() for name in table.fieldnames or ()])
+            rows = list(islice(table, _MOST_READINGS + 1))
     except OSError as error:
         raise InvalidArgument(f"{path}: {(error.strerror or 'it cannot be read').lower()}") from None
     except (UnicodeDecodeError, csv.Error):
         raise InvalidArgument(f"{path}: not a CSV table; columns: {_COLUMNS}") from None
     if not rows:
         raise InvalidArgument(f"{path}: no readings; columns: {_COLUMNS}")
+    if len(rows) > _MOST_READINGS:
+        raise InvalidArgument(f"{path}: more than {_MOST_READINGS} readings are not one child's")
     readings = []
     for line, row in enumerate(rows, start=2):
         try:
-            readings.append(_past_reading(row, birth, method))
+            readings.append(_past_reading(_cells(row), birth, method))
         except InvalidArgument as error:
             raise InvalidArgument(f"{path}, line {line}: {error}") from None
     return readings
+
+
+def _check_columns(path: str | Path, names: list[str]) -> None:
+    """A misspelt column must not be a silent one."""
+    unknown = [name for name in names if name not in _NAMES]
+    if unknown or len(set(names)) < len(names):
+        what = f"there is no column {unknown[0]!r}" if unknown else "a column stands there twice"
+        raise InvalidArgument(f"{path}, line 1: {what}; columns: {_COLUMNS}")
+
+
+def _cells(row: dict[str | None, str | list[str] | None]) -> dict[str, str]:
+    if None in row:
+        raise InvalidArgument("more fields than columns")
+    return {str(name).strip(): str(value or "").strip() for name, value in row.items()}
 
 
 def parse_date(text: str) -> date:

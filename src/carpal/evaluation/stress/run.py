@@ -108,7 +108,10 @@ def command_answer(command: str, *, timeout_s: float = 3600) -> Answer:
     (8-bit PNG files, F or M), and prints one with the columns ``file`` or ``path`` and ``bone_age_months``; an age
     that is missing or empty counts as refused. ``carpal read --csv --table`` is such a command.
     """
-    words = shlex.split(command)
+    try:
+        words = shlex.split(command)
+    except ValueError as error:
+        raise InvalidArgument(f"--command {command!r}: {str(error).lower()}") from None
     if not words:
         raise InvalidArgument("--command is empty")
 
