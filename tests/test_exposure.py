@@ -43,11 +43,21 @@ def test_noise_is_smoothed_away(hand: np.ndarray) -> None:
 @pytest.mark.parametrize("turns", [0, 1, 2, 3])
 def test_the_blocks_of_jpeg_are_found_whichever_way_the_film_was_turned(hand: np.ndarray, turns: int) -> None:
     given = compressed(np.ascontiguousarray(np.rot90(hand, turns)), 6)
-    upright = np.ascontiguousarray(np.rot90(given, -turns))
     examined = Gate().examine(Radiograph(given, "")).quality
     assert examined.accepted
     assert "smoothed" in examined.corrections
-    assert not cleared(upright, cv2.GaussianBlur(given, (0, 0), 4), np.eye(3)).smoothed
+    blurred = cv2.GaussianBlur(np.rot90(given, -turns), (0, 0), 4)
+    assert not cleared(blurred, blurred, np.eye(3)).smoothed
+
+
+def test_blocks_are_measured_on_the_film_as_it_came(hand: np.ndarray) -> None:
+    """A film that was straightened has edges of blocks no more; the picture that was given has."""
+    given = compressed(hand, 6)
+    turn = cv2.getRotationMatrix2D((400, 512), 12, 1.0)
+    upright = cv2.warpAffine(given, turn, given.shape[::-1])
+    to_given = np.linalg.inv(np.vstack([turn, (0, 0, 1)]))
+    assert cleared(upright, given, to_given).smoothed
+    assert not cleared(upright, upright, np.eye(3)).smoothed
 
 
 @pytest.mark.parametrize("share", [0.05, 0.6])

@@ -19,8 +19,9 @@ CarpalError
     ├── KeyReused            an idempotency key that belongs to another request
     ├── RequestTooLarge      a body of more bytes than are taken
     ├── RequestTooSlow       a body that does not arrive
-    ├── TooManyRequests      more than one client may ask for
-    └── Busy                 more than the service can do now
+    └── ComeBackLater        not now, and when
+        ├── TooManyRequests  more than one client may ask for
+        └── Busy             more than the service can do now
 
 Each message is one sentence for a person: what was wrong with which file, and what to do. What an error means to a
 shell (``exit_code``) and to a web client (``http_status``) is said here and nowhere else.
@@ -31,6 +32,7 @@ from __future__ import annotations
 __all__ = [
     "Busy",
     "CarpalError",
+    "ComeBackLater",
     "DatasetError",
     "Forbidden",
     "Gone",
@@ -164,24 +166,24 @@ class RequestTooSlow(ServiceRefusal):
     http_status = 408
 
 
-class TooManyRequests(ServiceRefusal):
-    """More than one client may ask for; ``retry_after_s`` says when to come back."""
+class ComeBackLater(ServiceRefusal):
+    """Not now; ``retry_after_s`` says when to come back."""
+
+    def __init__(self, message: str, retry_after_s: int) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class TooManyRequests(ComeBackLater):
+    """More than one client may ask for."""
 
     http_status = 429
 
-    def __init__(self, message: str, retry_after_s: int) -> None:
-        super().__init__(message)
-        self.retry_after_s = retry_after_s
 
-
-class Busy(ServiceRefusal):
-    """More than the service can do now; ``retry_after_s`` says when to come back."""
+class Busy(ComeBackLater):
+    """More than the service can do now."""
 
     http_status = 503
-
-    def __init__(self, message: str, retry_after_s: int) -> None:
-        super().__init__(message)
-        self.retry_after_s = retry_after_s
 
 
 def sentence_of(error: Exception, place: object) -> str:
