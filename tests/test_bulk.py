@@ -411,8 +411,8 @@ def test_a_wrong_argument_is_a_sentence(study: Path, tmp_path: Path, arguments: 
     ("source", "message"),
     [
         ("nowhere", "neither a folder nor a table"),
-        ("nowhere.csv", "not a readable"),
-        ("nowhere.parquet", "not a readable"),
+        ("nowhere.csv", "not a readable table: no such file"),
+        ("nowhere.parquet", "not a readable table: no such file"),
         ("rubbish://bucket/hands", "rubbish:// cannot be read here"),
         ("file:///nowhere/hands", "no radiographs in it"),
         ("rubbish://bucket/hands.csv", "not a readable"),
@@ -425,6 +425,15 @@ def test_a_source_that_is_none_is_a_sentence(tmp_path: Path, source: str, messag
     assert isinstance(done.exception, CarpalError)
     assert message in str(done.exception)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_file_is_no_folder_for_the_parts(study: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.write_text("mine", encoding="utf-8")
+    done = carpal("bulk", study, "-o", out)
+    assert isinstance(done.exception, CarpalError)
+    assert str(done.exception).endswith("that is a file; name a folder for the parts")
+    assert out.read_text(encoding="utf-8") == "mine"
 
 
 def test_a_model_that_is_none_claims_no_folder(study: Path, tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ from pydicom.pixels import apply_windowing
 
 from carpal.errors import CarpalError, ImageTooLarge, UnreadableRadiograph
 from carpal.radiograph import Radiograph, read_radiograph
+from carpal.report.texts import Texts
 
 TWELVE = hand(12)
 UNIT = TWELVE / np.float32(4095)
@@ -237,6 +238,19 @@ def test_sex_is_never_guessed(value: str, sex: str | None) -> None:
 )
 def test_age_in_months(header: dict[str, Any], months: float | None) -> None:
     assert facts(**header).age_months == (months if months is None else pytest.approx(months, abs=0.05))
+
+
+def test_what_of_the_header_is_passed_over_is_said() -> None:
+    whole = encode(make(WindowCenter=1234, WindowWidth=4096, RescaleSlope=5678, RescaleIntercept=0))
+    assert read_radiograph(whole).notes == ()
+    windowless, unscaled = whole.replace(b"1234", b"dark"), whole.replace(b"5678", b"much")
+    contradicting = encode(make(PatientBirthDate="19000101", StudyDate="20191215", PatientAge="009Y"))
+    for data, what in ((windowless, "WindowCenter"), (unscaled, "RescaleSlope"), (contradicting, "contradict")):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            (note,) = read_radiograph(data).notes
+        assert what in note
+        assert Texts("de").sentence(note).language == "de"
 
 
 @pytest.mark.parametrize(

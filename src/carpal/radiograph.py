@@ -43,7 +43,8 @@ class Radiograph:
     """One radiograph, upright or not, with what its header says about the child.
 
     ``pixels`` is (H, W) float32 in 0..1, bone bright, read-only. ``digest`` is the SHA-256 of the file's bytes.
-    Names and patient ids are never kept. Raises InvalidArgument for values that cannot be meant.
+    Names and patient ids are never kept; ``notes`` say what of the header was passed over. Raises InvalidArgument for
+    values that cannot be meant.
     """
 
     pixels: NDArray[np.float32]
@@ -55,6 +56,7 @@ class Radiograph:
     study_uid: str | None = None
     series_uid: str | None = None
     instance_uid: str | None = None
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         pixels = self.pixels
@@ -180,7 +182,7 @@ def is_dicom(data: bytes) -> bool:
 
 
 def _read_dicom(data: bytes, digest: str) -> Radiograph:
-    from carpal.dicom import header, read  # pydicom costs 0.3 s to import: only those pay who read DICOM
+    from carpal.dicom import grey, header, read  # pydicom costs 0.3 s to import: only those pay who read DICOM
 
     dataset = read.parse(data, MAX_FILE_BYTES)
     rows, columns = read.dimensions(dataset)
@@ -197,6 +199,7 @@ def _read_dicom(data: bytes, digest: str) -> Radiograph:
         study_uid=facts.study_uid,
         series_uid=facts.series_uid,
         instance_uid=facts.instance_uid,
+        notes=(*facts.notes, *grey.not_applied(dataset)),
     )
 
 

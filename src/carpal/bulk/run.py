@@ -102,6 +102,8 @@ def run_bulk(
     MissingDependency, CarpalError.
     """
     model = find_model(settings.model)
+    if out.exists() and not out.is_dir():
+        raise InvalidArgument(f"--out {out}: that is a file; name a folder for the parts")
     if source.startswith("memory://") and workers.count != 0:
         raise InvalidArgument(f"{source}: only the process that holds it can read it: give --workers 0")
     work = find_work(source, settings.sex)
