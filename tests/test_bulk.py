@@ -370,6 +370,24 @@ def test_accept_anything_reads_what_the_gate_refuses(study: Path, tmp_path: Path
     assert "read all the same" in noise["notes"][0]
 
 
+def test_jpeg_2000_may_be_decoded_no_larger_than_is_needed(tmp_path: Path) -> None:
+    pydicom = pytest.importorskip("pydicom")
+    folder = tmp_path / "study"
+    folder.mkdir()
+    write_phantom(folder / "hand.dcm", 120, "F", seed=3, shape=(2048, 1600))
+    dataset = pydicom.dcmread(folder / "hand.dcm")
+    dataset.compress(pydicom.uid.JPEG2000Lossless, encoding_plugin="pylibjpeg", generate_instance_uid=False)
+    dataset.save_as(folder / "hand.dcm")
+    whole, small = tmp_path / "whole", tmp_path / "small"
+    assert carpal("bulk", folder, "-o", whole, "--workers", "0").exit_code == 0
+    assert carpal("bulk", folder, "-o", small, "--workers", "0", "--reduced").exit_code == 0
+    (first,), (second,) = tables(whole)["readings"], tables(small)["readings"]
+    assert first["bone_age_months"] != second["bone_age_months"]
+    assert first["bone_age_months"] == pytest.approx(second["bone_age_months"], abs=2)
+    mixed = carpal("bulk", folder, "-o", whole, "--workers", "0", "--reduced")
+    assert "holds another run (reduced differ)" in str(mixed.exception)
+
+
 def test_two_runs_never_mix_in_a_folder(study: Path, tmp_path: Path) -> None:
     run_bulk(str(study / "a"), tmp_path / "out", Settings(sex="F"), Workers(0))
     facts = json.loads((tmp_path / "out" / "run.json").read_text())
