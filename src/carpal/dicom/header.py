@@ -30,6 +30,7 @@ class HeaderFacts:
     laterality: Literal["L", "R"] | None
     sex: Literal["F", "M"] | None
     age_months: float | None
+    study_date: date | None
     study_uid: str | None
     series_uid: str | None
     instance_uid: str | None
@@ -45,6 +46,7 @@ def read_facts(dataset: pydicom.Dataset) -> HeaderFacts:
         laterality=_laterality(dataset),
         sex=_sex(dataset),
         age_months=None if contradict else stated if by_date is None else by_date,
+        study_date=_study_date(dataset),
         study_uid=_uid(dataset, "StudyInstanceUID"),
         series_uid=_uid(dataset, "SeriesInstanceUID"),
         instance_uid=_uid(dataset, "SOPInstanceUID"),
@@ -102,10 +104,14 @@ def _frame_anatomy(dataset: pydicom.Dataset) -> pydicom.Dataset:
 
 def _age_by_date(dataset: pydicom.Dataset) -> float | None:
     birth = _date(dataset, "PatientBirthDate")
-    exposure = _date(dataset, "StudyDate") or _date(dataset, "AcquisitionDate")
+    exposure = _study_date(dataset)
     if birth is None or exposure is None:
         return None
     return _plausible_age((exposure - birth).days / DAYS_PER_MONTH)
+
+
+def _study_date(dataset: pydicom.Dataset) -> date | None:
+    return _date(dataset, "StudyDate") or _date(dataset, "AcquisitionDate")
 
 
 def _stated_age(dataset: pydicom.Dataset) -> float | None:
