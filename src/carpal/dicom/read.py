@@ -26,7 +26,7 @@ from carpal.dicom.codestream import claimed_dimensions, is_complete
 from carpal.dicom.grey import to_display
 from carpal.errors import ImageTooLarge, UnreadableRadiograph
 
-__all__ = ["decode", "dimensions", "parse"]
+__all__ = ["check_inflated_size", "decode", "dimensions", "parse"]
 
 _MONOCHROME = ("MONOCHROME1", "MONOCHROME2")
 _CONVERT = "convert it to an uncompressed transfer syntax or to PNG"
@@ -65,7 +65,7 @@ _PIXEL_MODULE = (
 
 def parse(data: bytes, max_bytes: int) -> pydicom.Dataset:
     """The data set in ``data``, if it holds one frame of pixels. A deflated one may inflate to ``max_bytes``."""
-    _check_inflated_size(data, max_bytes)
+    check_inflated_size(data, max_bytes)
     dataset = pydicom.dcmread(io.BytesIO(data), force=True)
     if "PixelData" not in dataset:
         raise UnreadableRadiograph(_why_no_pixels(dataset))
@@ -128,8 +128,9 @@ def _luma(pixels: NDArray[Any]) -> NDArray[Any]:
 # --------------------------------------------------------------------------- what is refused before decoding
 
 
-def _check_inflated_size(data: bytes, max_bytes: int) -> None:
-    """pydicom inflates a deflated data set whatever it grows to; a small file must not fill the memory."""
+def check_inflated_size(data: bytes, max_bytes: int) -> None:
+    """pydicom inflates a deflated data set whatever it grows to; a small file must not fill the memory. Raises
+    ImageTooLarge, UnreadableRadiograph."""
     if data[128:132] != b"DICM" or uid.DeflatedExplicitVRLittleEndian.encode() not in data[:4096]:
         return
     file = io.BytesIO(data)

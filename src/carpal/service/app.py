@@ -20,6 +20,7 @@ from carpal.service.guard import Guard
 from carpal.service.hub import Hub
 from carpal.service.problems import problem_of
 from carpal.service.routes import public, router
+from carpal.service.stow import stow
 
 __all__ = ["create_app"]
 
@@ -40,6 +41,7 @@ def create_app(hub: Hub) -> ASGIApp:
     app.state.hub = hub
     app.include_router(public)
     app.include_router(router, dependencies=[_BEARER])
+    app.include_router(stow, dependencies=[_BEARER])
     app.add_exception_handler(CarpalError, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _plain)
@@ -79,7 +81,7 @@ def _plain(request: Request, error: Exception) -> JSONResponse:
 def _methods(request: Request) -> set[str]:
     """Of all routes that this path meets; starlette knows of the first only."""
     found: set[str] = set()
-    for route in (*public.routes, *router.routes):
+    for route in (*public.routes, *router.routes, *stow.routes):
         if route.matches(request.scope)[0] is not Match.NONE:
             found |= getattr(route, "methods", None) or set()
     return found

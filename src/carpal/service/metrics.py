@@ -28,6 +28,9 @@ class Metrics:
         self._requests = Counter(
             "carpal_http_requests", "Requests answered.", ["method", "route", "status"], registry=registry
         )
+        self._arrived = Counter(
+            "carpal_dicom_objects", "DICOM objects that came in.", ["way", "outcome"], registry=registry
+        )
         self._latency = Histogram(
             "carpal_http_seconds", "Seconds to answer.", ["method", "route"], buckets=_SECONDS, registry=registry
         )
@@ -40,6 +43,10 @@ class Metrics:
     def worker_lost(self) -> None:
         """A worker died or was ended."""
         self._lost.inc()
+
+    def arrived(self, way: str, outcome: str) -> None:
+        """A DICOM object came in: accepted, known, passed over or refused."""
+        self._arrived.labels(way, outcome).inc()
 
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
         """A request was answered."""

@@ -12,7 +12,7 @@ import json
 import time
 import uuid
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 from sqlalchemy import Connection, RowMapping, delete, func, insert, select, update
 
@@ -44,7 +44,7 @@ class ReadingStore:
 
     # ----------------------------------------------------------------- in
 
-    def accept(self, file: BinaryIO, order: Order, key: str | None, most_waiting: int) -> tuple[StoredReading, bool]:
+    def accept(self, file: IO[bytes], order: Order, key: str | None, most_waiting: int) -> tuple[StoredReading, bool]:
         """Keep a radiograph to be read, and whether it is new: with the ``key`` of an earlier request of the same
         caller it is that request's. When this returns it is on the disk. Raises Busy, KeyReused."""
         digest = stream_digest(file)

@@ -17,7 +17,9 @@ import uvicorn
 from carpal.errors import Forbidden, InvalidArgument
 from carpal.service.app import create_app
 from carpal.service.database import Database
+from carpal.service.exchange import Exchange
 from carpal.service.hub import Arrivals, Hub
+from carpal.service.incoming import Incoming
 from carpal.service.metrics import Metrics
 from carpal.service.pool import Pool
 from carpal.service.protocol import patient_for
@@ -59,18 +61,22 @@ def _serve(settings: Settings, database: Database) -> None:
         model=settings.model,
         calibration=settings.calibration,
     )
+    incoming = Incoming(settings.data)
+    exchange = Exchange(settings, store, pool, metrics, incoming)
     store.blobs.sweep()
     store.release_all()
     signal.signal(signal.SIGTERM, _stop)  # uvicorn takes it over and, when it has stopped, gives it back and repeats it
     try:
         pool.start()
-        app = create_app(Hub(settings, store, tokens, pool, metrics, arrivals))
+        app = create_app(Hub(settings, store, tokens, pool, metrics, arrivals, exchange.reception))
+        exchange.start()
         server = _Server(_config(app, settings), arrivals)
         asyncio.run(_run(server, listener, arrivals, _address(settings, listener)))
     except KeyboardInterrupt:
         pass
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        exchange.stop()
         pool.stop(settings.shutdown_seconds)
         listener.close()
 

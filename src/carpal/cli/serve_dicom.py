@@ -1,0 +1,74 @@
+"""The DICOM options of ``carpal serve`` as settings."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from carpal.cli.options import need_highdicom, need_pynetdicom
+
+if TYPE_CHECKING:
+    from carpal.service.settings import DicomSettings
+
+__all__ = ["DicomOptions"]
+
+_AUTHORIZATION = "CARPAL_SEND_AUTHORIZATION"
+
+
+@dataclass(frozen=True)
+class DicomOptions:
+    """As they stand on the command line."""
+
+    port: int | None
+    host: str
+    ae_title: str
+    peers: str
+    rule: Path | None
+    others: str
+    max_mib: float
+    send_to: tuple[str, ...]
+    send: str
+    authorization: Path | None
+
+    def settings(self) -> DicomSettings:
+        """Raises InvalidArgument, MissingDependency."""
+        from carpal.errors import InvalidArgument
+        from carpal.service.destinations import parse_destination
+        from carpal.service.peers import parse_peers
+        from carpal.service.rule import Rule, read_rule
+        from carpal.service.settings import SENDABLE, DicomSettings, NodeSettings
+
+        if self.others not in ("pass", "refuse"):
+            raise InvalidArgument(f"--dicom-others {self.others}: give pass or refuse")
+        kinds = [kind.strip() for kind in self.send.split(",") if kind.strip()]
+        if not kinds or not set(kinds) <= set(SENDABLE):
+            raise InvalidArgument(f"--send {self.send}: give some of {', '.join(SENDABLE)} with commas between")
+        if self.send_to:
+            need_highdicom()
+        if self.port is not None or any(url.startswith("dicom:") for url in self.send_to):
+            need_pynetdicom()
+        node = None
+        if self.port is not None:
+            node = NodeSettings(self.port, self.host, self.ae_title, parse_peers(self.peers), object_mib=self.max_mib)
+        authorizations = self._authorizations()
+        return DicomSettings(
+            rule=Rule() if self.rule is None else read_rule(self.rule),
+            refuse_others=self.others == "refuse",
+            node=node,
+            destinations=tuple(parse_destination(url, authorizations) for url in self.send_to),
+            documents=tuple(SENDABLE[kind] for kind in dict.fromkeys(kinds)),
+            ae_title=self.ae_title,
+        )
+
+    def _authorizations(self) -> dict[str, str]:
+        from carpal.errors import InvalidArgument
+        from carpal.service.destinations import read_authorizations
+
+        if self.authorization is None:
+            return read_authorizations(os.environ.get(_AUTHORIZATION, ""))
+        try:
+            return read_authorizations(self.authorization.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError):
+            raise InvalidArgument(f"--send-authorization {self.authorization}: this file cannot be read") from None
