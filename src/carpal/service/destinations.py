@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import http.client
 import ipaddress
-import json
-import secrets
-import ssl
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -17,10 +12,7 @@ from urllib.parse import urlsplit
 from carpal.errors import InvalidArgument
 from carpal.service.peers import check_ae_title
 
-__all__ = ["Away", "Declined", "Destination", "Line", "connect", "parse_destination", "read_authorizations"]
-
-_SECONDS = 60.0
-_ANSWER_BYTES = 1024**2
+__all__ = ["Away", "Declined", "Destination", "Line", "parse_destination", "read_authorizations"]
 
 
 class Away(Exception):
@@ -103,83 +95,3 @@ def _is_this_machine(host: str) -> bool:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
-
-
-@contextmanager
-def connect(destination: Destination, own_title: str) -> Iterator[Line]:
-    """A line to a destination, for several objects. Raises Away where there is none."""
-    if destination.is_dicomweb:
-        with _web(destination) as line:
-            yield line
-    else:
-        from carpal.service.association import associate
-
-        with associate(destination, own_title) as line:
-            yield line
-
-
-@contextmanager
-def _web(destination: Destination) -> Iterator[Line]:
-    where = (destination.host, destination.port)
-    if destination.tls:
-        context = ssl.create_default_context()
-        connection: http.client.HTTPConnection = http.client.HTTPSConnection(*where, timeout=_SECONDS, context=context)
-    else:
-        connection = http.client.HTTPConnection(*where, timeout=_SECONDS)
-    try:
-        yield _WebLine(destination, connection)
-    finally:
-        connection.close()
-
-
-class _WebLine:
-    def __init__(self, destination: Destination, connection: http.client.HTTPConnection) -> None:
-        self._destination = destination
-        self._connection = connection
-
-    def send(self, path: Path) -> None:
-        boundary = secrets.token_hex(16)
-        head = f"--{boundary}\r\nContent-Type: application/dicom\r\n\r\n".encode()
-        body = b"".join((head, path.read_bytes(), f"\r\n--{boundary}--\r\n".encode()))
-        headers = {
-            "Content-Type": f'multipart/related; type="application/dicom"; boundary={boundary}',
-            "Accept": "application/dicom+json",
-        }
-        if self._destination.authorization is not None:
-            headers["Authorization"] = self._destination.authorization
-        try:
-            self._connection.request("POST", f"{self._destination.path}/studies", body, headers)
-            answer = self._connection.getresponse()
-            said = answer.read(_ANSWER_BYTES)
-        except (OSError, http.client.HTTPException) as error:
-            self._connection.close()
-            raise Away(f"no answer ({_reason(error)})") from None
-        _judge(answer.status, said)
-
-
-def _judge(status: int, said: bytes) -> None:
-    """Whether one object was taken (PS3.18 10.5.3). Raises Away, Declined."""
-    if status == 200:
-        return
-    if status == 202:
-        if not _failures(said):
-            return
-        raise Declined("it refused the object")
-    # Whoever is asked for a password, or sent elsewhere, has to be told so by a person: all objects wait for that.
-    if status < 400 or status in (401, 403, 404, 405, 408, 425, 429) or status >= 500:
-        raise Away(f"it answered {status}")
-    raise Declined(f"it answered {status}")
-
-
-def _failures(said: bytes) -> bool:
-    try:
-        answer = json.loads(said)
-        return bool(answer.get("00081198", {}).get("Value"))
-    except (ValueError, AttributeError):
-        return False
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return "its certificate is not trusted"
-    return (getattr(error, "strerror", None) or type(error).__name__).lower()
