@@ -15,6 +15,7 @@ import stat
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, BinaryIO, Literal, get_args
 
 import numpy as np
@@ -52,6 +53,7 @@ class Radiograph:
     laterality: Laterality | None = None
     sex: Sex | None = None
     age_months: float | None = None
+    study_date: date | None = None
     study_uid: str | None = None
     series_uid: str | None = None
     instance_uid: str | None = None
@@ -194,6 +196,7 @@ def _read_dicom(data: bytes, digest: str) -> Radiograph:
         laterality=facts.laterality,
         sex=facts.sex,
         age_months=facts.age_months,
+        study_date=facts.study_date,
         study_uid=facts.study_uid,
         series_uid=facts.series_uid,
         instance_uid=facts.instance_uid,

@@ -212,3 +212,22 @@ def purge(
 
         gone = ReadingStore(opened, data).purge(time.time() - 86400 * older_than, _WHO)
         print(f"{gone} readings are gone")
+
+
+@app.command("outbox")
+def outbox(
+    retry: Annotated[bool, typer.Option("--retry", help="Try at once whatever waits; a running server does.")] = False,
+    data: _Data = _DATA,
+    database: _Url = None,
+) -> None:
+    """Say which results wait to be sent, and why."""
+    from carpal.cli.serve_dicom import format_outbox
+
+    with _database(data, database) as opened:
+        from carpal.service.outbox import Outbox
+
+        box = Outbox(opened)
+        if retry:
+            print(f"{box.hurry()} results are tried again")
+        else:
+            print(format_outbox(box.overview()), end="")

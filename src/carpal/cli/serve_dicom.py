@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from carpal.cli.options import need_highdicom, need_pynetdicom
 
 if TYPE_CHECKING:
+    from carpal.service.outbox import PostedFor
     from carpal.service.settings import DicomSettings
 
-__all__ = ["DicomOptions"]
+__all__ = ["DicomOptions", "format_outbox"]
 
 _AUTHORIZATION = "CARPAL_SEND_AUTHORIZATION"
 
@@ -72,3 +76,19 @@ class DicomOptions:
             return read_authorizations(self.authorization.read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError):
             raise InvalidArgument(f"--send-authorization {self.authorization}: this file cannot be read") from None
+
+
+def format_outbox(overview: Sequence[PostedFor]) -> str:
+    """One line for each destination."""
+    return "".join(f"{_line(posted)}\n" for posted in overview) or "nothing was ever to be sent\n"
+
+
+def _line(posted: PostedFor) -> str:
+    counts = f"{posted.waiting} waiting, {posted.sent} sent"
+    if posted.impossible:
+        counts += f", {posted.impossible} that cannot be made"
+    if posted.last_error:
+        counts += f"; last: {posted.last_error}"
+    if posted.next_s > time.time():
+        counts += f"; next try {datetime.fromtimestamp(posted.next_s).isoformat(' ', 'seconds')}"
+    return f"{posted.url}: {counts}"

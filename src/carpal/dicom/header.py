@@ -28,6 +28,7 @@ class HeaderFacts:
     laterality: Literal["L", "R"] | None
     sex: Literal["F", "M"] | None
     age_months: float | None
+    study_date: date | None
     study_uid: str | None
     series_uid: str | None
     instance_uid: str | None
@@ -40,6 +41,7 @@ def read_facts(dataset: pydicom.Dataset) -> HeaderFacts:
         laterality=_laterality(dataset),
         sex=_sex(dataset),
         age_months=_age_months(dataset),
+        study_date=_study_date(dataset),
         study_uid=_uid(dataset, "StudyInstanceUID"),
         series_uid=_uid(dataset, "SeriesInstanceUID"),
         instance_uid=_uid(dataset, "SOPInstanceUID"),
@@ -104,10 +106,14 @@ def _age_months(dataset: pydicom.Dataset) -> float | None:
 
 def _age_by_date(dataset: pydicom.Dataset) -> float | None:
     birth = _date(dataset, "PatientBirthDate")
-    exposure = _date(dataset, "StudyDate") or _date(dataset, "AcquisitionDate")
+    exposure = _study_date(dataset)
     if birth is None or exposure is None:
         return None
     return _plausible_age((exposure - birth).days / DAYS_PER_MONTH)
+
+
+def _study_date(dataset: pydicom.Dataset) -> date | None:
+    return _date(dataset, "StudyDate") or _date(dataset, "AcquisitionDate")
 
 
 def _stated_age(dataset: pydicom.Dataset) -> float | None:

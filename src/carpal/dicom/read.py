@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import re
 import zlib
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -24,9 +25,10 @@ from pydicom.pixels import apply_color_lut, get_decoder, pixel_array
 from carpal.dicom.apart import decode_frame
 from carpal.dicom.codestream import claimed_dimensions, is_complete
 from carpal.dicom.grey import to_display
+from carpal.dicom.header import read_facts
 from carpal.errors import ImageTooLarge, UnreadableRadiograph
 
-__all__ = ["check_inflated_size", "decode", "dimensions", "parse"]
+__all__ = ["check_inflated_size", "decode", "dimensions", "parse", "study_date"]
 
 _MONOCHROME = ("MONOCHROME1", "MONOCHROME2")
 _CONVERT = "convert it to an uncompressed transfer syntax or to PNG"
@@ -73,6 +75,16 @@ def parse(data: bytes, max_bytes: int) -> pydicom.Dataset:
     if frames > 1:
         raise UnreadableRadiograph(f"it holds {frames} frames; give one radiograph per file")
     return dataset
+
+
+def study_date(data: bytes, max_bytes: int) -> date | None:
+    """When the study was, by the header alone; None where it does not say it. A damaged header says nothing."""
+    try:
+        check_inflated_size(data, max_bytes)
+        header = pydicom.dcmread(io.BytesIO(data), stop_before_pixels=True, force=True)
+        return read_facts(header).study_date
+    except Exception:  # pydicom raises many kinds of error
+        return None
 
 
 def dimensions(dataset: pydicom.Dataset) -> tuple[int, int]:

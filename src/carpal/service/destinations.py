@@ -14,6 +14,8 @@ from carpal.service.peers import check_ae_title
 
 __all__ = ["Away", "Declined", "Destination", "Line", "parse_destination", "read_authorizations"]
 
+_LONGEST_URL = 255
+
 
 class Away(Exception):
     """The destination does not answer, or takes nothing now: it is to be tried again later. The text is for a person
@@ -57,7 +59,7 @@ def parse_destination(url: str, authorizations: Mapping[str, str]) -> Destinatio
         host, port = parts.hostname or "", parts.port
     except ValueError:
         host, port = "", None
-    if not host or parts.query or parts.fragment:
+    if not host or parts.query or parts.fragment or len(url) > _LONGEST_URL or not url.isprintable():
         raise InvalidArgument(f"--send-to {url}: give dicom://AET@host:port or https://host/path")
     if parts.scheme == "dicom":
         if parts.username is None or port is None or parts.path.strip("/"):

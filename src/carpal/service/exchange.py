@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from carpal.service.hub import Hub
 from carpal.service.incoming import Incoming
-from carpal.service.metrics import Metrics
-from carpal.service.pool import Pool
-from carpal.service.readings import ReadingStore
-from carpal.service.reception import Reception
-from carpal.service.settings import Settings
+from carpal.service.sender import Sender
 
 if TYPE_CHECKING:
     from carpal.service.node import Node
@@ -18,32 +15,27 @@ __all__ = ["Exchange"]
 
 
 class Exchange:
-    """``start`` and ``stop`` it; ``reception`` serves STOW-RS too."""
+    """``start`` and ``stop`` it."""
 
-    def __init__(
-        self, settings: Settings, store: ReadingStore, pool: Pool, metrics: Metrics, incoming: Incoming
-    ) -> None:
-        self._settings = settings.dicom
-        self._incoming = incoming
+    def __init__(self, hub: Hub, incoming: Incoming) -> None:
+        wanted = hub.settings.dicom
         self._node: Node | None = None
-        self.reception = Reception(
-            store,
-            settings.dicom.rule,
-            metrics,
-            pool.wake,
-            refuse_others=settings.dicom.refuse_others,
-            most_waiting=settings.queue,
-        )
-
-    def start(self) -> None:
-        """Listen, where that is wanted. Raises InvalidArgument."""
-        if self._settings.node is not None:
+        self._sender = Sender(hub) if wanted.destinations else None
+        if wanted.node is not None:
             from carpal.service.node import Node  # a service without a node does without pynetdicom
 
-            self._node = Node(self._settings.node, self.reception, self._incoming)
-            print(f"carpal receives on {self._node.start()}", flush=True)
+            self._node = Node(wanted.node, hub.reception, incoming)
 
-    def stop(self) -> None:
+    def start(self) -> None:
+        """Listen and send, where that is wanted. Raises InvalidArgument."""
+        if self._node is not None:
+            print(f"carpal receives on {self._node.start()}", flush=True)
+        if self._sender is not None:
+            self._sender.start()
+
+    def stop(self, patience_s: float) -> None:
         """Hang up, and send no more."""
         if self._node is not None:
             self._node.stop()
+        if self._sender is not None:
+            self._sender.stop(patience_s)

@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass, field
 
 from carpal.service.metrics import Metrics
+from carpal.service.outbox import Outbox
 from carpal.service.pool import Pool
 from carpal.service.readings import ReadingStore
 from carpal.service.reception import Reception
@@ -73,3 +74,4 @@ class Hub:
     metrics: Metrics
     arrivals: Arrivals = field(repr=False)
     reception: Reception
+    outbox: Outbox

@@ -16,7 +16,8 @@ from pydicom.dataset import Dataset
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from carpal.dicom.read import check_inflated_size
-from carpal.errors import UnreadableRadiograph
+from carpal.errors import InvalidArgument, UnreadableRadiograph
+from carpal.service.facts import check_code
 from carpal.silence import QUIET
 
 __all__ = ["Instance", "read_instance"]
@@ -33,14 +34,15 @@ _SERIES_CODES = ("AnatomicRegionSequence", "PerformedProtocolCodeSequence")
 _STUDY_CODES = ("ProcedureCodeSequence", "RequestedProcedureCodeSequence")
 _TAGS = (
     "SpecificCharacterSet", "SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "Modality",
-    "Manufacturer", "ManufacturerModelName", "BodyPartExamined", "PatientID", "StudyDate", "Rows",
+    "Manufacturer", "ManufacturerModelName", "BodyPartExamined", "PatientID", "Rows",
     "RequestAttributesSequence", *_SERIES_TEXTS, *_STUDY_TEXTS, *_SERIES_CODES, *_STUDY_CODES,
 )  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Instance:
-    """One DICOM object as its header describes it; texts as they stand. ``study_date`` is YYYY-MM-DD."""
+    """One DICOM object as its header describes it; texts as they stand. ``patient_id`` is None
+    where it cannot be a child's code."""
 
     sop_class_uid: str
     sop_instance_uid: str
@@ -55,7 +57,6 @@ class Instance:
     model_name: str = ""
     has_pixels: bool = True
     patient_id: str | None = field(default=None, repr=False)
-    study_date: str | None = field(default=None, repr=False)
 
 
 def read_instance(file: IO[bytes]) -> Instance:
@@ -102,7 +103,6 @@ def _instance(header: Dataset) -> Instance:
         model_name=_text(header, "ManufacturerModelName"),
         has_pixels=_value(header, "Rows") is not None,
         patient_id=_patient_id(header),
-        study_date=_study_date(header),
     )
 
 
@@ -139,11 +139,7 @@ def _uid(dataset: Dataset, keyword: str) -> str:
 
 
 def _patient_id(header: Dataset) -> str | None:
-    """As a child's code; None where the header has none that can be one."""
-    code = _text(header, "PatientID")
-    return code if 1 <= len(code) <= 64 and code.isprintable() else None
-
-
-def _study_date(header: Dataset) -> str | None:
-    match = re.fullmatch(r"([0-9]{4})\.?(0[1-9]|1[0-2])\.?(0[1-9]|[12][0-9]|3[01])", _text(header, "StudyDate"))
-    return "-".join(match.groups()) if match else None
+    try:
+        return check_code(_text(header, "PatientID"))
+    except InvalidArgument:
+        return None

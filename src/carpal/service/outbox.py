@@ -2,8 +2,8 @@
 
 A parcel is one document of one reading for one destination. It is posted in the transaction that keeps the reading, so
 that no kill loses it, then made (``ready``), then sent. A destination that does not answer is tried again after ever
-longer, up to an hour, for ever; so is a parcel that it declines, while the others go on. What can never be made, such as
-a picture of a radiograph that may show a name, is ``impossible`` and stays on record.
+longer, up to an hour, for ever; so is a parcel that it declines, while the others go on. What can never be made, such
+as a picture of a radiograph that may show a name, is ``impossible`` and stays on record.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import random
 import time
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -53,12 +54,12 @@ class Posting:
 class Parcel:
     """One worker's right to make or send one document; ``ticket`` is unlike that of any other."""
 
+    ticket: str
     seq: int
     reading_id: str
     destination: str
     document: str
     tries: int
-    ticket: str
 
 
 @dataclass(frozen=True)
@@ -80,13 +81,11 @@ class Outbox:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def claim(self, state: ParcelState, lease_s: float, most: int, url: str | None = None) -> list[Parcel]:
-        """The oldest parcels of a state (and for one destination) that are due and nobody's, for ``lease_s`` seconds."""
+    def claim(self, state: ParcelState, lease_s: float, most: int, urls: Sequence[str]) -> list[Parcel]:
+        """The oldest parcels of a state for these destinations that are due and nobody's, for ``lease_s`` seconds."""
         now = time.time()
-        wanted = (_T.c.state == state) & (_T.c.next_s <= now)
+        wanted = (_T.c.state == state) & _T.c.destination.in_(urls) & (_T.c.next_s <= now)
         wanted &= _T.c.claimed_by.is_(None) | (_T.c.lease_until_s < now)
-        if url is not None:
-            wanted &= _T.c.destination == url
         look = select(_T).where(wanted).order_by(_T.c.seq).limit(most)
         with self._database.reading() as connection:
             if connection.execute(look).first() is None:
@@ -97,18 +96,19 @@ class Outbox:
             claimed = {"claimed_by": ticket, "lease_until_s": now + lease_s}
             connection.execute(update(_T).where(_T.c.seq.in_([row["seq"] for row in rows])).values(claimed))
         columns = ("seq", "reading_id", "destination", "document", "tries")
-        return [Parcel(*(row[name] for name in columns), ticket=ticket) for row in rows]
+        return [Parcel(ticket, *(row[name] for name in columns)) for row in rows]
 
-    def made(self, parcel: Parcel) -> None:
-        """Its document is there: it may be sent."""
-        self._move(parcel, state="ready")
+    def made(self, parcel: Parcel) -> bool:
+        """Its document is there: it may be sent. False where the parcel is gone, with the reading."""
+        with self._database.writing() as connection:
+            return _release(connection, parcel, state="ready", tries=0)
 
-    def sent(self, parcel: Parcel, model_digest: str | None = None) -> None:
+    def sent(self, parcel: Parcel) -> None:
         """It has arrived."""
         with self._database.writing() as connection:
             if _release(connection, parcel, state="sent", sent_s=time.time(), last_error=None):
                 detail = f"{parcel.document} to {parcel.destination}"
-                add_entry(connection, _WHO, "sent", parcel.reading_id, model_digest, detail)
+                add_entry(connection, _WHO, "sent", parcel.reading_id, None, detail)
 
     def put_off(self, parcel: Parcel, why: str) -> None:
         """It was declined, or could not be made just now: later again."""

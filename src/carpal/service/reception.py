@@ -11,12 +11,13 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 
 from carpal.errors import Busy, CarpalError, InvalidArgument, NotWanted
 from carpal.service.blobs import stream_digest
+from carpal.service.facts import Facts
 from carpal.service.incoming import while_there_is_room
 from carpal.service.instance import Instance, read_instance
 from carpal.service.metrics import Metrics
 from carpal.service.readings import ReadingStore
 from carpal.service.records import Order
-from carpal.service.rule import Rule
+from carpal.service.settings import Settings
 
 __all__ = ["Expected", "Receipt", "Reception", "Way"]
 
@@ -45,22 +46,11 @@ class Receipt:
 class Reception:
     """What C-STORE and STOW-RS have in common. ``wake`` is called when there is something new to read."""
 
-    def __init__(
-        self,
-        store: ReadingStore,
-        rule: Rule,
-        metrics: Metrics,
-        wake: Callable[[], None],
-        *,
-        refuse_others: bool,
-        most_waiting: int,
-    ) -> None:
+    def __init__(self, store: ReadingStore, settings: Settings, metrics: Metrics, wake: Callable[[], None]) -> None:
         self._store = store
-        self._rule = rule
+        self._settings = settings
         self._metrics = metrics
         self._wake = wake
-        self._refuse_others = refuse_others
-        self._most_waiting = most_waiting
 
     def take(self, file: IO[bytes], who: str, way: Way, expected: Expected) -> Receipt:
         """Accept a DICOM file, pass it over or refuse it. What the receipt lets be acknowledged is on the disk, or
@@ -69,9 +59,9 @@ class Reception:
         try:
             instance = read_instance(file)
             _compare(instance, expected)
-            if self._rule.wants(instance):
+            if self._settings.dicom.rule.wants(instance):
                 return self._accept(file, instance, who, way)
-            if self._refuse_others:
+            if self._settings.dicom.refuse_others:
                 raise NotWanted("it is no hand radiograph by this service's rule")
         except CarpalError as error:
             self._metrics.arrived(way, "refused")
@@ -83,9 +73,10 @@ class Reception:
         return Receipt(instance)
 
     def _accept(self, file: IO[bytes], instance: Instance, who: str, way: Way) -> Receipt:
+        order = Order(who, facts=Facts(child=instance.patient_id), source=way)
         with while_there_is_room():
             key = hashlib.sha256(f"{instance.sop_instance_uid} {stream_digest(file)}".encode()).hexdigest()
-            stored, new = self._store.accept(file, Order(who), f"dicom:{key}", self._most_waiting)
+            stored, new = self._store.accept(file, order, f"dicom:{key}", self._settings.queue)
         self._metrics.arrived(way, "accepted" if new else "known")
         if new:
             self._wake()

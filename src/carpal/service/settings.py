@@ -9,6 +9,7 @@ from pathlib import Path
 
 from carpal.errors import InvalidArgument
 from carpal.service.destinations import Destination
+from carpal.service.outbox import Posting
 from carpal.service.peers import Peer, check_ae_title
 from carpal.service.rule import Rule
 
@@ -57,6 +58,11 @@ class DicomSettings:
     destinations: tuple[Destination, ...] = ()
     documents: tuple[str, ...] = ("sr.dcm", "sc.dcm")
     ae_title: str = "CARPAL"
+
+    @property
+    def posting(self) -> Posting:
+        """What of each new reading is to be sent where."""
+        return Posting(tuple(destination.url for destination in self.destinations), self.documents)
 
     def __post_init__(self) -> None:
         check_ae_title(self.ae_title)

@@ -12,33 +12,29 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
 from carpal.errors import ComeBackLater, ServiceRefusal
+from carpal.service.common import PROBLEM, PROBLEMS, caller_of, hub_of
 from carpal.service.incoming import while_there_is_room
 from carpal.service.multipart import Part, Parts, media_type, new_file
-from carpal.service.reception import Expected, Receipt, Reception
+from carpal.service.reception import Expected, Receipt
 
-__all__ = ["stow"]
+__all__ = ["router"]
 
-stow = APIRouter()
+router = APIRouter()
 
 _PARTS = 1000
 _DICOM = "application/dicom"
 _JSON = "application/dicom+json"
-_PROBLEM = {"content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}}
 _ANSWER: dict[str, Any] = {"content": {_JSON: {"schema": {"type": "object"}}}}
-_RESPONSES: dict[int | str, dict[str, Any]] = {
+_RESPONSES: dict[int | str, dict[str, Any]] = PROBLEMS | {
     200: _ANSWER | {"description": "every object is stored, or is no hand radiograph and passed over"},
     202: _ANSWER | {"description": "some are, some are refused: FailedSOPSequence says which and why"},
     409: _ANSWER | {"description": "every object is refused"},
-    400: _PROBLEM | {"description": "the body cannot be understood"},
-    401: _PROBLEM | {"description": "no token, or one that is not known"},
-    403: _PROBLEM | {"description": "the token's role does not allow it, or a page of another site asks"},
-    406: _PROBLEM | {"description": "the answer is DICOM JSON and nothing else"},
-    408: _PROBLEM | {"description": "the body did not arrive in time"},
-    413: _PROBLEM | {"description": "too many bytes or parts"},
-    415: _PROBLEM | {"description": "not DICOM objects"},
-    422: _PROBLEM | {"description": "the study is no UID"},
-    429: _PROBLEM | {"description": "too many requests; Retry-After says when to come back"},
-    503: _PROBLEM | {"description": "too much to do; Retry-After says when to come back"},
+    400: PROBLEM | {"description": "the body cannot be understood"},
+    406: PROBLEM | {"description": "the answer is DICOM JSON and nothing else"},
+    408: PROBLEM | {"description": "the body did not arrive in time"},
+    413: PROBLEM | {"description": "too many bytes or parts"},
+    415: PROBLEM | {"description": "not DICOM objects"},
+    422: PROBLEM | {"description": "the study is no UID"},
 }
 _BINARY = {"type": "string", "format": "binary"}
 _BODY: dict[str, Any] = {
@@ -49,13 +45,13 @@ _BODY: dict[str, Any] = {
 }
 
 
-@stow.post("/studies", responses=_RESPONSES, openapi_extra=_BODY)
+@router.post("/studies", responses=_RESPONSES, openapi_extra=_BODY)
 async def store_instances(request: Request) -> JSONResponse:
     """Store DICOM objects; hand radiographs among them will be read."""
     return await _store(request, None)
 
 
-@stow.post("/studies/{study}", responses=_RESPONSES, openapi_extra=_BODY)
+@router.post("/studies/{study}", responses=_RESPONSES, openapi_extra=_BODY)
 async def store_instances_of(
     request: Request, study: Annotated[str, Path(pattern="^[0-9.]+$", max_length=64)]
 ) -> JSONResponse:
@@ -65,8 +61,7 @@ async def store_instances_of(
 
 async def _store(request: Request, study: str | None) -> JSONResponse:
     _check_accept(request.headers.get("accept", "*/*"))
-    reception: Reception = request.app.state.hub.reception
-    who, receipts = request.scope["state"]["caller"].name, []
+    reception, who, receipts = hub_of(request).reception, caller_of(request).name, []
     async for part in _parts(request):
         try:
             if part.content_type and media_type(part.content_type).name != _DICOM:
