@@ -26,6 +26,7 @@ from carpal.dicom.apart import decode_frame
 from carpal.dicom.codestream import claimed_dimensions, is_complete
 from carpal.dicom.grey import to_display
 from carpal.dicom.header import read_facts
+from carpal.dicom.reduced import decode_reduced
 from carpal.errors import ImageTooLarge, UnreadableRadiograph
 
 __all__ = ["check_inflated_size", "decode", "dimensions", "parse", "study_date"]
@@ -92,14 +93,19 @@ def dimensions(dataset: pydicom.Dataset) -> tuple[int, int]:
     return _integer(dataset, "Rows"), _integer(dataset, "Columns")
 
 
-def decode(dataset: pydicom.Dataset) -> tuple[NDArray[Any], bool]:
-    """Grey values (rows, columns), in display order or as plain unsigned counts, and whether the minimum is white."""
+def decode(dataset: pydicom.Dataset, least_side: int | None = None) -> tuple[NDArray[Any], bool]:
+    """Grey values (rows, columns), in display order or as plain unsigned counts, and whether the minimum is white.
+
+    With ``least_side`` JPEG 2000 may come at a half, a quarter ... of its size, its long side no shorter than that.
+    """
     syntax = _transfer_syntax(dataset)
     _check_pixel_format(dataset)
     if syntax.is_encapsulated:
         _check_codestream(dataset, syntax)
     else:
         _check_length(dataset)
+    if least_side is not None and (small := decode_reduced(dataset, syntax, least_side)) is not None:
+        return to_display(small, dataset)
     pixels = _decode_frame(dataset, syntax)
     if pixels.shape[:2] != dimensions(dataset):
         raise UnreadableRadiograph("its pixel data are not of the size its header claims")
