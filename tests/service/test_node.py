@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import re
-import shutil
 import socket
 import struct
 import subprocess
@@ -401,4 +400,15 @@ def test_what_a_killed_server_was_receiving_is_gone_at_the_next_start(start: Sta
     left.write_bytes(b"half")
     server.start()
     assert not left.exists()
-    assert shutil.disk_usage(server.data).free > 0
+
+
+def test_a_stop_hangs_up_and_waits_for_nobody(start: Start) -> None:
+    server = start("--dicom-port", 0)
+    entity = AE(ae_title="IDLE")
+    entity.add_requested_context(Verification)
+    association = entity.associate("127.0.0.1", server.dicom_port, ae_title="CARPAL")
+    with socket.create_connection(("127.0.0.1", server.dicom_port), 10):
+        assert association.is_established
+        assert server.end() == 0
+    until(lambda: association.is_aborted)
+    assert "Traceback" not in server.log

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import ssl
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -387,3 +388,11 @@ def test_errors_of_the_service_have_dicom_statuses_of_the_storage_service() -> N
     for kind in all_of(CarpalError):
         status = kind.dicom_status
         assert status in (0x0110, 0x0122, 0x0124) or status >> 8 in (0xA7, 0xA9) or status >> 12 == 0xC, kind
+
+
+def test_killed_under_load_nothing_that_was_acknowledged_is_lost_or_double() -> None:
+    script = Path(__file__).resolve().parents[2] / "benchmarks" / "kill.py"
+    command = [sys.executable, str(script), "--kills", "3", "--up", "0.3", "4"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "nothing lost, nothing double" in done.stdout

@@ -6,6 +6,7 @@ from __future__ import annotations
 import socket
 import struct
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 
 __all__ = ["BoundedSocket", "Bounds"]
@@ -38,6 +39,11 @@ class BoundedSocket(socket.socket):
         """The next byte begins another message."""
         self._message_bytes = 0
         self._message_until: float | None = None
+
+    def hang_up(self) -> None:
+        """From another thread than the one that reads, which finds the end."""
+        with suppress(OSError):
+            self.shutdown(socket.SHUT_RDWR)
 
     def recv(self, size: int, flags: int = 0) -> bytes:
         """As a socket's, for whoever asks for a PDU's header and then for its body. Raises ConnectionError."""

@@ -12,6 +12,7 @@ import pynetdicom
 from pydicom import uid
 from pydicom.dataset import Dataset
 from pynetdicom import AE, evt
+from pynetdicom.association import Association
 from pynetdicom.events import Event
 from pynetdicom.presentation import AllStoragePresentationContexts, PresentationContext, build_context
 from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
@@ -109,7 +110,11 @@ class Node:
         socketserver.BaseServer.shutdown(self._server)
         self._server.server_close()
         for association in self._server.active_associations:
-            association.abort()
+            connection = _connection(association)
+            if association.is_established:
+                association.abort()
+            elif connection is not None:  # it has not asked for anything yet: there is nothing to abort
+                connection.hang_up()
 
     # ----------------------------------------------------------------- called by pynetdicom, in an association's thread
 
@@ -151,9 +156,15 @@ def _calling(event: Event) -> str:
 
 
 def _complete(event: Event) -> None:
-    connection = event.assoc.dul.socket and event.assoc.dul.socket.socket
-    if isinstance(connection, BoundedSocket):
+    connection = _connection(event.assoc)
+    if connection is not None:
         connection.message_is_complete()
+
+
+def _connection(association: Association) -> BoundedSocket | None:
+    """None where it is closed already."""
+    connection = association.dul.socket and association.dul.socket.socket
+    return connection if isinstance(connection, BoundedSocket) else None
 
 
 def _failed(error: CarpalError) -> Dataset:
