@@ -8,7 +8,6 @@ import socket
 import struct
 import subprocess
 import threading
-import time
 from pathlib import Path
 
 import pydicom
@@ -216,7 +215,10 @@ def test_beyond_this_machine_only_with_named_peers(tmp_path: Path) -> None:
         ({"send_to": ("dicom://A@127.0.0.1",)}, "dicom://AET@host:port"),
         ({"send_to": ("ftp://pacs.example",)}, "dicom://AET@host:port"),
         ({"send_to": ("dicom://A@127.0.0.1:104",) * 2}, "twice"),
-        ({"authorization": Path("absent")}, "cannot be read"),
+        ({"authorization": Path("absent"), "send_to": ("dicom://A@127.0.0.1:104",)}, "cannot be read"),
+        ({"authorization": Path("absent")}, "--send-to"),
+        ({"port": None, "peers": "A"}, "--dicom-port"),
+        ({"port": None, "host": "0.0.0.0"}, "--dicom-port"),
     ],
     ids=str,
 )
@@ -260,7 +262,7 @@ def pdus(bounds: Bounds, *pieces: bytes, pause_s: float = 0.0) -> list[bytes]:
     got = []
     with BoundedSocket(here, bounds) as bounded, there:
         try:
-            for _ in range(len(b"".join(pieces)) // 106):
+            for _ in range(max(1, len(b"".join(pieces)) // 106)):
                 head = bytearray()
                 while len(head) < 6:
                     head += bounded.recv(6 - len(head))
@@ -322,6 +324,7 @@ def test_an_object_that_is_too_large_ends_the_association_and_leaves_nothing(sta
     server = start("--dicom-port", 0, "--max-mib", 1)
     large = changed(hand, Rows=2048, Columns=1024, PixelData=bytes(2 * 2048 * 1024))
     assert send(server, large) is None
+    until(lambda: not list((server.data / "incoming").iterdir()))
     assert send(server, changed(hand)) == 0x0000
     assert len(readings(server)) == 1
 
@@ -352,7 +355,7 @@ def test_a_peer_that_goes_away_in_the_middle_of_an_object_leaves_no_reading(serv
                 for _ in range(10):
                     onward.sendall(client.recv(4096))
             sender.wait(60)
-    time.sleep(0.5)
+    until(lambda: not list((server.data / "incoming").iterdir()))
     assert len(readings(server)) == before
 
 

@@ -49,6 +49,10 @@ class DicomOptions:
         kinds = [kind.strip() for kind in self.send.split(",") if kind.strip()]
         if not kinds or not set(kinds) <= set(SENDABLE):
             raise InvalidArgument(f"--send {self.send}: give some of {', '.join(SENDABLE)} with commas between")
+        if self.port is None and (self.peers or self.host != "127.0.0.1"):
+            raise InvalidArgument("--dicom-host and --dicom-peers are of the DICOM node, which needs --dicom-port")
+        if self.authorization is not None and not self.send_to:
+            raise InvalidArgument("--send-authorization is for --send-to, which is not there")
         if self.send_to:
             need_highdicom()
         if self.port is not None or any(url.startswith("dicom:") for url in self.send_to):

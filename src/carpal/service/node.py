@@ -6,6 +6,7 @@ import logging
 import socket
 import socketserver
 import threading
+from pathlib import Path
 from typing import Any
 
 import pynetdicom
@@ -145,7 +146,11 @@ class Node:
             error = CarpalError("an error of carpal's own")
         return 0x0000 if error is None else _failed(error)
 
-    def _closed(self, _: Event) -> None:
+    def _closed(self, event: Event) -> None:
+        # pynetdicom leaves what it was receiving; at worst the sweep finds it.
+        half = getattr(event.assoc.dimse.message, "_data_set_path", None)
+        if isinstance(half, Path):
+            half.unlink(missing_ok=True)
         self._incoming.sweep(2 * self._settings.object_seconds)
 
 

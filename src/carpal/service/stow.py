@@ -3,7 +3,8 @@ read, nothing else: there is no retrieving it here."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request
@@ -62,14 +63,13 @@ async def store_instances_of(
 async def _store(request: Request, study: str | None) -> JSONResponse:
     _check_accept(request.headers.get("accept", "*/*"))
     reception, who, receipts = hub_of(request).reception, caller_of(request).name, []
-    async for part in _parts(request):
-        try:
-            if part.content_type and media_type(part.content_type).name != _DICOM:
-                raise HTTPException(415, f"each part must be {_DICOM}")
-            expected = Expected(study_uid=study)
-            receipts.append(await run_in_threadpool(reception.take, part.file, who, "stow", expected))
-        finally:
-            part.file.close()
+    async with aclosing(_parts(request)) as parts:
+        async for part in parts:
+            with part.file:
+                if part.content_type and media_type(part.content_type).name != _DICOM:
+                    raise HTTPException(415, f"each part must be {_DICOM}")
+                expected = Expected(study_uid=study)
+                receipts.append(await run_in_threadpool(reception.take, part.file, who, "stow", expected))
     if not receipts:
         raise ServiceRefusal("there is no DICOM object in the request")
     return _answer(receipts)
@@ -81,7 +81,7 @@ def _check_accept(accept: str) -> None:
         raise HTTPException(406, f"the answer is {_JSON}")
 
 
-async def _parts(request: Request) -> AsyncIterator[Part]:
+async def _parts(request: Request) -> AsyncGenerator[Part, None]:
     """Each DICOM object as soon as it is here. A single one may come without any multipart around it."""
     kind = media_type(request.headers.get("content-type", ""))
     if kind.name == _DICOM:
