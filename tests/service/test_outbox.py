@@ -71,7 +71,7 @@ def test_parcels_are_posted_with_the_result_and_for_each_destination(database: D
         (DONE, "dicom", 3),
         (DONE, "stow", 3),
         (REFUSED, "dicom", 2),  # no picture
-        (FAILED, "dicom", 0),
+        (FAILED, "dicom", 1),  # a report that says why
         (DONE, "rest", 0),
         (DONE, "web", 0),
     ],
@@ -294,6 +294,24 @@ def test_a_refused_radiograph_is_answered_by_a_report_that_says_why(start: Start
         taker.stop()
     [report] = taker.objects
     assert (report.Modality, report.CompletionFlag) == ("SR", "PARTIAL")
+
+
+def test_a_radiograph_that_cannot_be_read_is_answered_by_a_report_that_says_why(start: Start, hand: Path) -> None:
+    [port] = free_ports(1)
+    taker = Taker(port)
+    server = start("--dicom-port", 0, "--send-to", f"http://127.0.0.1:{port}", "--send", "sr,sc,pdf")
+    unknown = pydicom.dcmread(hand)
+    unknown.PatientSex = "O"
+    unknown.save_as(hand.with_name("unknown.dcm"), enforce_file_format=True)
+    try:
+        c_store(server, hand.with_name("unknown.dcm"))
+        until(lambda: taker.objects)
+        until(lambda: waiting(server) == 0)
+    finally:
+        taker.stop()
+    [report] = taker.objects
+    assert (report.Modality, report.CompletionFlag, report.PatientSex) == ("SR", "PARTIAL", "O")
+    assert "No bone age: " in str(report)
 
 
 def test_a_picture_that_may_show_a_name_is_never_made_and_the_report_goes(start: Start, hand: Path) -> None:

@@ -25,6 +25,7 @@ __all__ = ["Outbox", "Parcel", "Posting", "PostedFor", "wait_after"]
 
 _T, _D = tables.outbox, tables.destinations
 _SENT_BACK = ("dicom", "stow")  # sources of readings that have an archive to go to
+_STATES = {"sr.dcm": ("done", "refused", "failed"), "sc.dcm": ("done",), "report.dcm": ("done", "refused")}
 _LONGEST_WAIT_S = 3600.0
 _WHO = "service"
 
@@ -39,11 +40,11 @@ class Posting:
     documents: tuple[str, ...] = ()
 
     def post(self, connection: Connection, reading_id: str, source: str, state: str) -> None:
-        """Within the transaction that keeps the reading. A refused radiograph has a report that says why, and no
-        picture; of one that could not be read there is nothing to send."""
-        if source not in _SENT_BACK or state not in ("done", "refused"):
+        """Within the transaction that keeps the reading. Of a radiograph that was refused, or could not be read, there
+        is a report that says why, and no picture."""
+        if source not in _SENT_BACK:
             return
-        documents = [name for name in self.documents if state == "done" or name != "sc.dcm"]
+        documents = [name for name in self.documents if state in _STATES[name]]
         values = {"reading_id": reading_id, "state": "new", "tries": 0, "next_s": 0.0}
         for url in self.urls:
             for document in documents:
