@@ -34,6 +34,7 @@ __all__ = [
     "Delivery",
     "Request",
     "deliver_all",
+    "failure_object",
     "findings_of",
     "format_deliveries",
     "page_object",
@@ -128,6 +129,14 @@ def _deliver(reader: Reader, path: Path, folder: Path, request: Request, written
 def report_object(source: Dataset, report: Report, given_age_months: float | None, written_at: datetime) -> Dataset:
     """The structured report about the radiograph of ``source``. Raises UnreadableRadiograph."""
     return structured_report(source, _findings(report, given_age_months), written_at)
+
+
+def failure_object(source: Dataset, model: tuple[str, str], why: str, written_at: datetime) -> Dataset:
+    """A structured report which says, for the archive, why there is no reading at all. ``model`` is the name and the
+    SHA-256 of the one at work. Raises UnreadableRadiograph."""
+    name, digest = model
+    findings = Findings(name, digest, __version__, refused_because=why, refused_for_quality=False)
+    return structured_report(source, findings, written_at)
 
 
 def picture_object(source: Dataset, report: Report, given_age_months: float | None, written_at: datetime) -> Dataset:

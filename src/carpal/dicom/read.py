@@ -29,7 +29,7 @@ from carpal.dicom.header import read_facts
 from carpal.dicom.reduced import decode_reduced
 from carpal.errors import ImageTooLarge, UnreadableRadiograph
 
-__all__ = ["decode", "dimensions", "parse", "study_date"]
+__all__ = ["check_inflated_size", "decode", "dimensions", "parse", "study_date"]
 
 _MONOCHROME = ("MONOCHROME1", "MONOCHROME2")
 _CONVERT = "convert it to an uncompressed transfer syntax or to PNG"
@@ -68,7 +68,7 @@ _PIXEL_MODULE = (
 
 def parse(data: bytes, max_bytes: int) -> pydicom.Dataset:
     """The data set in ``data``, if it holds one frame of pixels. A deflated one may inflate to ``max_bytes``."""
-    _check_inflated_size(data, max_bytes)
+    check_inflated_size(data, max_bytes)
     dataset = pydicom.dcmread(io.BytesIO(data), force=True)
     if "PixelData" not in dataset:
         raise UnreadableRadiograph(_why_no_pixels(dataset))
@@ -81,7 +81,7 @@ def parse(data: bytes, max_bytes: int) -> pydicom.Dataset:
 def study_date(data: bytes, max_bytes: int) -> date | None:
     """When the study was, by the header alone; None where it does not say it. A damaged header says nothing."""
     try:
-        _check_inflated_size(data, max_bytes)
+        check_inflated_size(data, max_bytes)
         header = pydicom.dcmread(io.BytesIO(data), stop_before_pixels=True, force=True)
         return read_facts(header).study_date
     except Exception:  # pydicom raises many kinds of error
@@ -146,8 +146,9 @@ def _luma(pixels: NDArray[Any]) -> NDArray[Any]:
 # --------------------------------------------------------------------------- what is refused before decoding
 
 
-def _check_inflated_size(data: bytes, max_bytes: int) -> None:
-    """pydicom inflates a deflated data set whatever it grows to; a small file must not fill the memory."""
+def check_inflated_size(data: bytes, max_bytes: int) -> None:
+    """pydicom inflates a deflated data set whatever it grows to; a small file must not fill the memory. Raises
+    ImageTooLarge, UnreadableRadiograph."""
     if data[128:132] != b"DICM" or uid.DeflatedExplicitVRLittleEndian.encode() not in data[:4096]:
         return
     file = io.BytesIO(data)

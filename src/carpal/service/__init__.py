@@ -14,6 +14,13 @@ problems      an error as a web client sees it
 worker, pool  the processes that read; making: what else they make
 guard, envelope, protocol   what every request must pass
 intake, schemas             what comes in and goes out
+instance, rule              which DICOM objects are to be read
+connection, peers, node     what comes in by C-STORE
+multipart, stow             what comes in by STOW-RS
+reception, incoming         what both have in common
+outbox                      what is to be sent, kept until it has arrived
+destinations, association, dicomweb, sender   how it gets there
+exchange                    node and sender put together
 routes, listing, documents, histories, app   the REST interface
 server        all of it put together
 """

@@ -24,10 +24,11 @@ from carpal.service.listing import router as listing
 from carpal.service.problems import problem_of
 from carpal.service.routes import public
 from carpal.service.routes import router as readings
+from carpal.service.stow import router as stow
 
 __all__ = ["create_app"]
 
-_GUARDED = (readings, listing, documents, histories)
+_GUARDED = (readings, listing, documents, histories, stow)
 _TYPE = "application/problem+json"
 _BEARER = Depends(HTTPBearer(auto_error=False, description="made by carpal serve token add"))  # checked in guard
 

@@ -22,6 +22,8 @@ Deed = Literal[
     "viewed",
     "pictured",
     "document",
+    "sent",
+    "not sent",
     "deleted",
     "purged",
     "token added",

@@ -88,7 +88,8 @@ def _job(hub: Hub, stored: StoredReading, name: str, look: Look) -> Job:
     if kind.asks_network and not target.is_file():
         _check_model(hub, stored)
     refused = (stored.problem or {}).get("reason")
-    document = Document(name, target, look, stored.result, refused, stored.finished_s or stored.created_s)
+    failed = (stored.problem or {}).get("detail") if stored.state == "failed" else None
+    document = Document(name, target, look, stored.result, refused, stored.finished_s or stored.created_s, failed)
     return Job(hub.store.blobs.path(stored.file_sha256), given, stored.accept_anything, document)
 
 

@@ -48,7 +48,8 @@ _NAME = "the radiograph"
 @dataclass(frozen=True)
 class Document:
     """Which of DOCUMENTS, where it goes, how a page is to look; ``result`` is the stored one it must agree with, or
-    ``refused`` the gate's reason; ``written_at_s`` is what its date says, so that made twice it is the same."""
+    ``refused`` the gate's reason, or ``failed`` says why there is neither; ``written_at_s`` is what its date says, so
+    that made twice it is the same."""
 
     name: str
     target: Path
@@ -56,6 +57,7 @@ class Document:
     result: dict[str, Any] | None
     refused: str | None
     written_at_s: float
+    failed: str | None = None
 
 
 @dataclass(frozen=True)
@@ -239,8 +241,11 @@ def _report(suffix: str) -> Callable[[_Work], bytes]:
 
 
 def _structured_dcm(work: _Work) -> bytes:
-    from carpal.deliver import report_object
+    from carpal.deliver import failure_object, report_object
 
+    if work.document.failed is not None:
+        model = (work.reader.facts.name, work.reader.digest)
+        return _dicom(failure_object(work.source, model, work.document.failed, work.written_at))
     return _dicom(report_object(work.source, work.report, work.job.given.age_months, work.written_at))
 
 
@@ -263,6 +268,7 @@ def _dicom(dataset: Dataset) -> bytes:
 
 
 _READ: tuple[State, ...] = ("done",)
+_OVER: tuple[State, ...] = ("done", "refused", "failed")
 _ANY: tuple[State, ...] = ("queued", "done", "refused", "failed")
 _PNG, _DICOM = "image/png", "application/dicom"
 DOCUMENTS: dict[str, Kind] = {
@@ -270,7 +276,7 @@ DOCUMENTS: dict[str, Kind] = {
     "report.html": Kind("The same page as HTML", "text/html", _report(".html"), has_look=True),
     "report.json": Kind("The reading and what it means for the child", "application/json", _report(".json")),
     "report.fhir.json": Kind("A FHIR R4 Observation", "application/fhir+json", _report(".fhir.json")),
-    "sr.dcm": Kind("A DICOM structured report", _DICOM, _structured_dcm, of_dicom=True),
+    "sr.dcm": Kind("A DICOM structured report", _DICOM, _structured_dcm, _OVER, of_dicom=True),
     "sc.dcm": Kind("A DICOM secondary capture", _DICOM, _capture_dcm, _READ, of_dicom=True),
     "report.dcm": Kind("The page as a DICOM object", _DICOM, _page_dcm, of_dicom=True, has_look=True),
     "radiograph.png": Kind("The radiograph as it was given", _PNG, _radiograph_png, _ANY, asks_network=False),

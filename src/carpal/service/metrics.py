@@ -28,6 +28,14 @@ class Metrics:
         self._requests = Counter(
             "carpal_http_requests", "Requests answered.", ["method", "route", "status"], registry=registry
         )
+        self._arrived = Counter(
+            "carpal_dicom_objects", "DICOM objects that came in.", ["way", "outcome"], registry=registry
+        )
+        self._sent = Counter("carpal_outbox_sent", "Results that arrived.", ["document"], registry=registry)
+        self._not_sent = Counter(
+            "carpal_outbox_failures", "Destinations away, results declined or impossible.", ["why"], registry=registry
+        )
+        self._outbox = Gauge("carpal_outbox_waiting", "Results that have not arrived yet.", registry=registry)
         self._latency = Histogram(
             "carpal_http_seconds", "Seconds to answer.", ["method", "route"], buckets=_SECONDS, registry=registry
         )
@@ -41,13 +49,26 @@ class Metrics:
         """A worker died or was ended."""
         self._lost.inc()
 
+    def arrived(self, way: str, outcome: str) -> None:
+        """A DICOM object came in: accepted, known, passed over or refused."""
+        self._arrived.labels(way, outcome).inc()
+
+    def sent(self, document: str) -> None:
+        """A result arrived."""
+        self._sent.labels(document).inc()
+
+    def sending_failed(self, why: str) -> None:
+        """A destination was away, declined a result, or a result can never be made."""
+        self._not_sent.labels(why).inc()
+
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
         """A request was answered."""
         self._requests.labels(method, route, str(status)).inc()
         self._latency.labels(method, route).observe(seconds)
 
-    def text(self, waiting: int, ready: int) -> bytes:
+    def text(self, waiting: int, ready: int, to_send: int) -> bytes:
         """Prometheus' text format."""
         self._waiting.set(waiting)
         self._ready.set(ready)
+        self._outbox.set(to_send)
         return generate_latest(self._registry)

@@ -14,7 +14,7 @@ import uuid
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
@@ -26,6 +26,7 @@ from carpal.service.blobs import Blobs, stream_digest
 from carpal.service.children import Children, child_for, drop_childless
 from carpal.service.database import Database
 from carpal.service.facts import Facts
+from carpal.service.outbox import Posting
 from carpal.service.records import Claim, Order, Outcome, Page, Query, StoredReading
 from carpal.service.rows import (
     claimed_facts,
@@ -45,17 +46,19 @@ _DEATHS = 2  # workers that one radiograph may cost
 
 
 class ReadingStore:
-    """Readings in ``database``, their radiographs and documents in ``folder``."""
+    """Readings in ``database``, their radiographs and documents in ``folder``; ``posting`` says what of them is to be
+    sent where."""
 
-    def __init__(self, database: Database, folder: Path) -> None:
+    def __init__(self, database: Database, folder: Path, posting: Posting | None = None) -> None:
         self.database = database
+        self._posting = posting or Posting()
         self.blobs = Blobs(folder / "files")
         self.shelf = Shelf(folder / "documents")
         self.children = Children(database)
 
     # ----------------------------------------------------------------- in
 
-    def accept(self, file: BinaryIO, order: Order, key: str | None, most_waiting: int) -> tuple[StoredReading, bool]:
+    def accept(self, file: IO[bytes], order: Order, key: str | None, most_waiting: int) -> tuple[StoredReading, bool]:
         """Keep a radiograph to be read, and whether it is new: with the ``key`` of an earlier request of the same
         caller it is that request's. When this returns it is on the disk. Raises Busy, KeyReused."""
         digest = stream_digest(file)
@@ -115,7 +118,7 @@ class ReadingStore:
     def finish(self, claim: Claim, outcome: Outcome) -> bool:
         """Keep what came of it; False, and nothing is kept, where the claim no longer holds."""
         with self.database.writing() as connection:
-            return _finish(connection, claim, outcome)
+            return self._finish(connection, claim, outcome)
 
     def give_back(self, claim: Claim) -> None:
         """End a claim without a result: somebody else may take it up."""
@@ -129,7 +132,7 @@ class ReadingStore:
             if deaths is None:
                 return False
             if deaths + 1 >= _DEATHS:
-                return _finish(connection, claim, outcome)
+                return self._finish(connection, claim, outcome)
             values = {"claimed_by": None, "lease_until_s": None, "deaths": deaths + 1}
             connection.execute(update(_T).where(_held(claim)).values(values))
             return False
@@ -139,6 +142,17 @@ class ReadingStore:
         with self.database.writing() as connection:
             claimed = (_T.c.state == "queued") & _T.c.claimed_by.is_not(None)
             return connection.execute(update(_T).where(claimed).values(claimed_by=None, lease_until_s=None)).rowcount
+
+    def _finish(self, connection: Connection, claim: Claim, outcome: Outcome) -> bool:
+        values = {"finished_s": time.time(), "claimed_by": None, "lease_until_s": None} | outcome_values(outcome)
+        held = connection.execute(select(_T.c.created_by, _T.c.source).where(_held(claim))).first()
+        if held is None:
+            return False
+        who, source = held
+        connection.execute(update(_T).where(_held(claim)).values(values))
+        add_entry(connection, who, outcome.state, claim.reading_id, outcome.model_digest)
+        self._posting.post(connection, claim.reading_id, source, outcome.state)
+        return True
 
     # ----------------------------------------------------------------- out
 
@@ -280,13 +294,3 @@ def _get(connection: Connection, reading_id: str) -> StoredReading:
 
 def _held(claim: Claim) -> Any:
     return (_T.c.id == claim.reading_id) & (_T.c.claimed_by == claim.ticket) & (_T.c.state == "queued")
-
-
-def _finish(connection: Connection, claim: Claim, outcome: Outcome) -> bool:
-    values = {"finished_s": time.time(), "claimed_by": None, "lease_until_s": None} | outcome_values(outcome)
-    who = connection.execute(select(_T.c.created_by).where(_held(claim))).scalar()
-    if who is None:
-        return False
-    connection.execute(update(_T).where(_held(claim)).values(values))
-    add_entry(connection, who, outcome.state, claim.reading_id, outcome.model_digest)
-    return True

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 from typing import Annotated, Any, Optional
 
 from fastapi import APIRouter, Header, Query, Request
@@ -12,10 +11,11 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
 from carpal import __version__
-from carpal.errors import Busy, Forbidden
+from carpal.errors import Forbidden
 from carpal.service import schemas
 from carpal.service.common import ABSENT, PROBLEM, PROBLEMS, Id, caller_of, hub_of
 from carpal.service.hub import Hub
+from carpal.service.incoming import while_there_is_room
 from carpal.service.intake import FORM_SCHEMA, check_key, order_and_file
 from carpal.service.records import Source, StoredReading
 
@@ -67,12 +67,8 @@ async def create_reading(
     source: Source = "web" if "origin" in request.headers else "rest"
     async with request.form(max_files=1, max_fields=16, max_part_size=1024) as form:
         order, file = await run_in_threadpool(order_and_file, form, caller_of(request).name, source)
-        try:
+        with while_there_is_room():
             stored, new = await run_in_threadpool(hub.store.accept, file.file, order, key, hub.settings.queue)
-        except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-                raise
-            raise Busy("the store's disk is full: nothing can be accepted until there is room", 60) from None
     if new:
         hub.pool.wake()
     if stored.state == "queued" and wait > 0:
@@ -142,5 +138,5 @@ def health(request: Request) -> JSONResponse:
 def metrics(request: Request) -> Response:
     """Figures for a Prometheus."""
     hub = hub_of(request)
-    text = hub.metrics.text(hub.store.waiting(), hub.pool.ready)
+    text = hub.metrics.text(hub.store.waiting(), hub.pool.ready, hub.outbox.waiting())
     return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")

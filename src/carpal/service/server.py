@@ -17,11 +17,15 @@ import uvicorn
 from carpal.errors import Forbidden, InvalidArgument
 from carpal.service.app import create_app
 from carpal.service.database import Database
+from carpal.service.exchange import Exchange
 from carpal.service.hub import Arrivals, Hub
+from carpal.service.incoming import Incoming
 from carpal.service.metrics import Metrics
+from carpal.service.outbox import Outbox
 from carpal.service.pool import Pool
 from carpal.service.protocol import patient_for
 from carpal.service.readings import ReadingStore
+from carpal.service.reception import Reception
 from carpal.service.settings import Settings
 from carpal.service.tokens import Tokens
 
@@ -44,7 +48,7 @@ def serve(settings: Settings) -> None:
 
 
 def _serve(settings: Settings, database: Database) -> None:
-    tokens, store, metrics = Tokens(database), ReadingStore(database, settings.data), Metrics()
+    tokens, store, metrics = Tokens(database), ReadingStore(database, settings.data, settings.dicom.posting), Metrics()
     if not settings.is_loopback and not tokens.exist():
         raise Forbidden(
             f"--host {settings.host} lets others in, so they need tokens: make one with carpal serve token add NAME"
@@ -59,19 +63,24 @@ def _serve(settings: Settings, database: Database) -> None:
         model=settings.model,
         calibration=settings.calibration,
     )
+    reception = Reception(store, settings, metrics, pool.wake)
+    hub = Hub(settings, store, tokens, pool, metrics, arrivals, reception, Outbox(database))
+    exchange = Exchange(hub, Incoming(settings.data))
     store.blobs.sweep()
     store.shelf.sweep()
     store.release_all()
     signal.signal(signal.SIGTERM, _stop)  # uvicorn takes it over and, when it has stopped, gives it back and repeats it
     try:
         pool.start()
-        app = create_app(Hub(settings, store, tokens, pool, metrics, arrivals))
+        exchange.start()
+        app = create_app(hub)
         server = _Server(_config(app, settings), arrivals)
         asyncio.run(_run(server, listener, arrivals, _address(settings, listener)))
     except KeyboardInterrupt:
         pass
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        exchange.stop(settings.shutdown_seconds)
         pool.stop(settings.shutdown_seconds)
         listener.close()
 

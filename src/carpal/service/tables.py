@@ -5,9 +5,22 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, Float, ForeignKey, Index, Integer, MetaData, String, Table, Text, false
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    false,
+)
 
-__all__ = ["METADATA", "audit", "children", "keys", "readings", "tokens"]
+__all__ = ["METADATA", "audit", "children", "destinations", "keys", "outbox", "readings", "tokens"]
 
 METADATA = MetaData()
 
@@ -87,4 +100,33 @@ audit = Table(
     Column("model_sha256", String(64)),
     Column("detail", Text),
     sqlite_autoincrement=True,
+)
+
+# One row for one document of one reading for one destination, which is named by its URL.
+outbox = Table(
+    "outbox",
+    METADATA,
+    Column("seq", Integer, primary_key=True, autoincrement=True),
+    Column("reading_id", String(32), ForeignKey("readings.id", ondelete="CASCADE"), nullable=False),
+    Column("destination", String(255), nullable=False),
+    Column("document", String(16), nullable=False),
+    Column("state", String(12), nullable=False),  # new, ready, sent, impossible
+    Column("tries", Integer, nullable=False),
+    Column("next_s", Float, nullable=False),
+    Column("claimed_by", String(64)),
+    Column("lease_until_s", Float),
+    Column("sent_s", Float),
+    Column("last_error", String(255)),
+    UniqueConstraint("reading_id", "destination", "document"),
+    Index("ix_outbox_state_destination_seq", "state", "destination", "seq"),
+)
+
+# Those that have failed: when they are to be tried again.
+destinations = Table(
+    "destinations",
+    METADATA,
+    Column("url", String(255), primary_key=True),
+    Column("failures", Integer, nullable=False),
+    Column("next_s", Float, nullable=False),
+    Column("last_error", String(255)),
 )
