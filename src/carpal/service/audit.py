@@ -26,6 +26,8 @@ Deed = Literal[
     "purged",
     "token added",
     "token revoked",
+    "logged in",
+    "logged out",
 ]
 
 
