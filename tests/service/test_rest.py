@@ -231,6 +231,7 @@ def test_the_openapi_document_lists_every_route(client: httpx.Client) -> None:
         *(f"/readings/{{reading_id}}/{name}" for name in DOCUMENTS),
         "/children/{child_id}",
         "/children/{child_id}/chart.svg",
+        "/session",
         "/models",
         "/health",
         "/metrics",

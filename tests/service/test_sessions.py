@@ -257,7 +257,7 @@ def test_only_files_may_be_large_and_only_of_those_who_are_known(inside: Inside,
     assert reader.ask("POST", "/readings?wait=0", files={"file": large.encode()}, data={"sex": "F"}).status_code == 202
 
 
-def test_a_stranger_who_dribbles_is_not_waited_for(tmp_path: Path) -> None:
+def test_a_stranger_who_dribbles_or_floods_is_sent_away(tmp_path: Path) -> None:
     inside = Inside(tmp_path, header_seconds=0.05)
     inside.tokens.add("ward", "reader", "test")
 
@@ -265,9 +265,15 @@ def test_a_stranger_who_dribbles_is_not_waited_for(tmp_path: Path) -> None:
         yield b"token="
         await asyncio.sleep(30)
 
+    async def flood() -> AsyncIterator[bytes]:
+        for _ in range(20):
+            yield b"x" * 10_000  # its length is not told beforehand
+
     headers = {"content-type": "application/x-www-form-urlencoded"}
     answer = inside.ask("POST", "/session", content=dribble(), headers=headers)
     assert is_refused(answer, 408, "request-too-slow")
+    answer = inside.ask("POST", "/session", content=flood(), headers=headers)
+    assert is_refused(answer, 413, "request-too-large")
 
 
 def test_cookies_that_are_none(inside: Inside, reader: Browser) -> None:
