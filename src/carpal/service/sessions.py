@@ -50,7 +50,7 @@ class Sessions:
             live = (_T.c.name == caller.name) & _T.c.revoked_s.is_(None)
             token_id = connection.execute(select(_T.c.id).where(live)).scalar()
             if token_id is None:
-                raise Unauthenticated("this token is not known")
+                raise Unauthenticated("this token was revoked just now")
             over = or_(_S.c.created_s <= now - _LONGEST_S, _S.c.seen_s <= now - _IDLE_S, _S.c.hash == _hash(before))
             connection.execute(delete(_S).where(over))
             values = {"hash": _hash(key), "token_id": token_id, "created_s": now, "seen_s": now}
