@@ -238,6 +238,7 @@ def test_the_openapi_document_lists_every_route(client: httpx.Client) -> None:
         "/children/{child_id}/chart.svg",
         "/studies",
         "/studies/{study}",
+        "/session",
         "/models",
         "/health",
         "/metrics",

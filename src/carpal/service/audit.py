@@ -28,6 +28,8 @@ Deed = Literal[
     "purged",
     "token added",
     "token revoked",
+    "logged in",
+    "logged out",
 ]
 
 

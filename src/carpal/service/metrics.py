@@ -19,6 +19,8 @@ class Metrics:
         ProcessCollector(registry=registry)
         self._registry = registry
         self._readings = Counter("carpal_readings", "Radiographs done with.", ["state"], registry=registry)
+        for state in ("done", "refused", "failed"):
+            self._readings.labels(state)  # from 0 on: of a figure that is not there yet no rise can be seen
         self._seconds = Histogram(
             "carpal_reading_seconds", "Seconds of one radiograph in a worker.", buckets=_SECONDS, registry=registry
         )

@@ -23,6 +23,7 @@ __all__ = [
     "Reading",
     "Readings",
     "Sds",
+    "Session",
     "Velocity",
     "child_json",
     "model_json",
@@ -163,6 +164,14 @@ class Models(BaseModel):
     """The models at work."""
 
     models: list[Model]
+
+
+class Session(BaseModel):
+    """Whoever asks."""
+
+    name: str
+    role: Literal["reader", "admin"]
+    csrf: str | None = Field(description="X-CSRF-Token of requests by cookie that change something; null by token")
 
 
 class Health(BaseModel):

@@ -91,6 +91,7 @@ class Settings:
     header_seconds: float = 10.0
     header_bytes: int = 16 * 1024
     requests_per_minute: int = 600  # of one client
+    logins_per_minute: int = 30  # from one address
     requests_at_once: int = 256
     shutdown_seconds: float = 10.0
     tls_cert: Path | None = None

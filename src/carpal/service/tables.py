@@ -1,4 +1,5 @@
-"""What is kept: one table each for readings, idempotency keys, tokens and the audit log. Times are seconds since 1970.
+"""What is kept: one table each for readings, children, idempotency keys, tokens, sessions and the audit log. Times are
+seconds since 1970.
 
 ``migrations/`` makes these tables; a test compares the two.
 """
@@ -20,7 +21,7 @@ from sqlalchemy import (
     false,
 )
 
-__all__ = ["METADATA", "audit", "children", "destinations", "keys", "outbox", "readings", "tokens"]
+__all__ = ["METADATA", "audit", "children", "destinations", "keys", "outbox", "readings", "sessions", "tokens"]
 
 METADATA = MetaData()
 
@@ -87,6 +88,15 @@ tokens = Table(
     Column("hash", String(128), nullable=False),
     Column("created_s", Float, nullable=False),
     Column("revoked_s", Float),
+)
+
+sessions = Table(
+    "sessions",
+    METADATA,
+    Column("hash", String(64), primary_key=True),  # SHA-256 of what the cookie holds
+    Column("token_id", String(16), ForeignKey("tokens.id"), nullable=False, index=True),
+    Column("created_s", Float, nullable=False),
+    Column("seen_s", Float, nullable=False),
 )
 
 audit = Table(
