@@ -61,8 +61,8 @@ def _patterns(room: str) -> tuple[tuple[re.Pattern[str], str], ...]:
 
 @dataclass(frozen=True)
 class Texts:
-    """The texts of one language, those of ``room`` among them. Raises InvalidArgument for a language that the table does
-    not have."""
+    """The texts of one language, those of ``room`` among them. Raises InvalidArgument for a language that the table
+    does not have."""
 
     language: str = ENGLISH
     room: str = _REPORT

@@ -21,13 +21,16 @@ from carpal.service.guard import Guard
 from carpal.service.histories import router as histories
 from carpal.service.hub import Hub
 from carpal.service.listing import router as listing
+from carpal.service.pages import open_pages, pages
 from carpal.service.problems import problem_of
+from carpal.service.render import ToLogin
 from carpal.service.routes import public
 from carpal.service.routes import router as readings
 
 __all__ = ["create_app"]
 
-_GUARDED = (readings, listing, documents, histories)
+_OPEN = (public, open_pages)
+_GUARDED = (pages, readings, listing, documents, histories)
 _TYPE = "application/problem+json"
 _BEARER = Depends(HTTPBearer(auto_error=False, description="made by carpal serve token add"))  # checked in guard
 
@@ -43,7 +46,8 @@ def create_app(hub: Hub) -> ASGIApp:
         openapi_url="/openapi.json",
     )
     app.state.hub = hub
-    app.include_router(public)
+    for opened in _OPEN:
+        app.include_router(opened)
     for router in _GUARDED:
         app.include_router(router, dependencies=[_BEARER])
     app.add_exception_handler(CarpalError, _refused)
@@ -51,7 +55,7 @@ def create_app(hub: Hub) -> ASGIApp:
     app.add_exception_handler(HTTPException, _plain)
     app.add_exception_handler(OperationalError, _no_database)
     app.add_exception_handler(InterfaceError, _no_database)
-    guarded = Guard(app, hub.settings, hub.tokens)
+    guarded = ToLogin(Guard(app, hub.settings, hub.tokens))
     return Envelope(guarded, hub.metrics, tls=hub.settings.tls_cert is not None)
 
 
@@ -85,7 +89,7 @@ def _plain(request: Request, error: Exception) -> JSONResponse:
 def _methods(request: Request) -> set[str]:
     """Of all routes that this path meets; starlette knows of the first only."""
     found: set[str] = set()
-    for route in (route for router in (public, *_GUARDED) for route in router.routes):
+    for route in (route for router in (*_OPEN, *_GUARDED) for route in router.routes):
         if route.matches(request.scope)[0] is not Match.NONE:
             found |= getattr(route, "methods", None) or set()
     return found

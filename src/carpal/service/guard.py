@@ -19,7 +19,8 @@ from carpal.service.tokens import Caller, Tokens
 
 __all__ = ["Guard", "RateLimit"]
 
-_OPEN = frozenset({"/", "/health", "/openapi.json"})  # nothing about any radiograph is said there
+_OPEN = frozenset({"/", "/login", "/health", "/openapi.json"})  # nothing about any radiograph is said there
+_OPEN_BELOW = ("/static/", "/demo/")  # nor below these
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -78,7 +79,7 @@ class Guard:
             self._now -= 1
 
     async def _admit(self, scope: Scope, headers: Headers) -> Caller | None:
-        if scope["path"] in _OPEN:
+        if scope["path"] in _OPEN or scope["path"].startswith(_OPEN_BELOW):
             return None
         address = scope["client"][0] if scope.get("client") else "?"
         scheme, _, token = headers.get("authorization", "").partition(" ")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
+from carpal.service.demo import Demo
 from carpal.service.metrics import Metrics
 from carpal.service.pool import Pool
 from carpal.service.readings import ReadingStore
@@ -71,3 +72,4 @@ class Hub:
     pool: Pool
     metrics: Metrics
     arrivals: Arrivals = field(repr=False)
+    demo: Demo | None = field(default=None, repr=False)
