@@ -167,7 +167,9 @@ def _accept_again(hub: Hub, old: StoredReading, order: Order) -> StoredReading:
 @pages.get("/children/{child_id:id}/view")
 def child_page(request: Request, child_id: Id) -> Response:
     """The history of a child."""
-    child = hub_of(request).store.children.get(child_id)
+    store = hub_of(request).store
+    child = store.children.get(child_id)
+    store.viewed([reading for reading in child.readings if reading.state != "queued"], caller_of(request).name)
     return page(request, "child", child=child_shown(child, texts_of(request)))
 
 

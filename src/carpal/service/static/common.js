@@ -24,7 +24,7 @@ export function session() {
   return asked;
 }
 
-/** Begin anew: another one may have logged in. */
+/** Ask again next time: somebody may have logged in meanwhile. */
 export function forgetSession() {
   asked = null;
 }
@@ -34,12 +34,9 @@ export async function send(address, options = {}) {
   const who = await session();
   const headers = { ...options.headers, "x-csrf-token": who?.csrf ?? "" };
   const answer = await fetch(address, { ...options, headers });
-  if (answer.status === 401) toLogin();
+  if (answer.status === 403) forgetSession(); // it may be another one by now: the next request asks
+  if (answer.status === 401) location.assign(`/login?next=${encodeURIComponent(location.pathname)}`);
   return answer;
-}
-
-export function toLogin() {
-  location.assign(`/login?next=${encodeURIComponent(location.pathname)}`);
 }
 
 /** Why it was refused, in the language of the page; {text, language}. */

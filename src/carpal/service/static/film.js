@@ -1,6 +1,6 @@
 // One radiograph on its way: what is told of the child, sending it, and what came back.
 
-import { language, pause, say, send, session, show, toLogin, translated } from "./common.js";
+import { forgetSession, language, pause, say, send, session, show, translated } from "./common.js";
 
 const TRIES = 20;
 const LATER = [408, 429, 503];
@@ -179,7 +179,11 @@ export class Film {
   }
 
   async answered(request) {
-    if (request.status === 401) return toLogin();
+    if ([401, 403].includes(request.status)) forgetSession();
+    if (request.status === 401) {
+      this.complain({ text: say("login"), language }); // to lead away would lose what was chosen
+      return this.become("ready");
+    }
     const body = JSON.parse(request.responseText || "{}");
     const where = request.getResponseHeader("location") ?? body.instance;
     if (!where) {

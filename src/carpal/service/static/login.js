@@ -1,6 +1,6 @@
 // A token opens a session.
 
-import { forgetSession, show, whyNot } from "./common.js";
+import { say } from "./common.js";
 
 const form = document.getElementById("login");
 const error = document.getElementById("login-error");
@@ -20,11 +20,13 @@ form.addEventListener("submit", async (event) => {
   try {
     const answer = await fetch("/session", { method: "POST", body: new URLSearchParams({ token: form.token.value.trim() }) });
     if (answer.ok) {
-      forgetSession();
       location.assign(next());
       return;
     }
-    show(error, await whyNot(answer));
+    const seconds = answer.headers.get("retry-after");
+    if (answer.status === 401) error.textContent = say("login.unknown");
+    else if (seconds) error.textContent = say("login.slow", { seconds });
+    else error.textContent = say("failed", { status: answer.status });
   } finally {
     button.disabled = false;
   }
