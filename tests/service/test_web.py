@@ -236,7 +236,7 @@ def test_the_radiograph_is_looked_at(page: Page, history: dict[str, str]) -> Non
     expect(page.locator("#evidence")).to_be_enabled()
     plain = [pixel(page, x / 20, y / 20) for x in range(20) for y in range(20)]
     page.keyboard.press("e")
-    expect(page.locator("#evidence")).to_have_value("60")
+    expect(page.locator("#evidence")).to_have_value("100")
     laid = [pixel(page, x / 20, y / 20) for x in range(20) for y in range(20)]
     assert all(len(set(grey)) == 1 for grey in plain)
     assert any(max(colour) - min(colour) > 40 for colour in laid)

@@ -34,8 +34,8 @@ function count() {
   all.hidden = of("ready") < 2;
   sendAll.disabled = of("ready") === 0;
   sendAll.textContent = of("ready") > 1 ? say("send.many", { count: of("ready") }) : say("send");
-  const done = of("done", "refused", "failed");
-  sum.textContent = done ? say("sum", { done, all: states.length, refused: of("refused", "failed") }) : "";
+  const counts = { done: of("done", "refused", "failed"), all: states.length, without: of("refused", "failed") };
+  sum.textContent = counts.done ? say(counts.without ? "sum.without" : "sum", counts) : "";
 }
 
 function choose(files) {

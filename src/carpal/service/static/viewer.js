@@ -235,7 +235,7 @@ class Viewer {
       this.set({ x: view.x - STEP.pan * arrow[0], y: view.y - STEP.pan * arrow[1] });
     } else if (event.key === "+" || event.key === "=") this.zoomAt(STEP.zoom, 0, 0);
     else if (event.key === "-") this.zoomAt(1 / STEP.zoom, 0, 0);
-    else if (event.key === "e" && this.evidence) this.set({ evidence: view.evidence ? 0 : 60 });
+    else if (event.key === "e" && this.evidence) this.set({ evidence: view.evidence ? 0 : 100 });
     else if (event.key in named) this.do(named[event.key]);
     else return;
     event.preventDefault();
