@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
 
@@ -66,6 +67,7 @@ def serve(
         Optional[Path],
         typer.Option(metavar="FILE", help="Lines of HOST and its Authorization header; or CARPAL_SEND_AUTHORIZATION."),
     ] = None,
+    demo: Annotated[bool, typer.Option("--demo", help="Drawn hands only, in a store that is gone at the end.")] = False,
 ) -> None:
     """Serve readings over HTTP until stopped by SIGTERM or Ctrl-C; what is not finished then is read next time."""
     if context.invoked_subcommand is not None:
@@ -73,6 +75,7 @@ def serve(
         return
     need_fastapi()
     from carpal.service.server import serve as run
+    from carpal.service.server import serve_demo
     from carpal.service.settings import Settings
 
     chosen = {} if workers is None else {"workers": workers}
@@ -88,24 +91,36 @@ def serve(
         send=send,
         authorization=send_authorization,
     )
-    run(
-        Settings(
-            data=data,
-            database_url=database,
-            host=host,
-            port=port,
-            model=model,
-            calibration=calibration,
-            queue=queue,
-            seconds_per_file=seconds_per_file,
-            body_mib=max_mib,
-            requests_per_minute=rate,
-            tls_cert=tls_cert,
-            tls_key=tls_key,
-            dicom=dicom.settings(),
-            **chosen,
-        )
+    settings = Settings(
+        data=data,
+        database_url=database,
+        host=host,
+        port=port,
+        model=model,
+        calibration=calibration,
+        queue=queue,
+        seconds_per_file=seconds_per_file,
+        body_mib=max_mib,
+        requests_per_minute=rate,
+        tls_cert=tls_cert,
+        tls_key=tls_key,
+        dicom=dicom.settings(),
+        **chosen,
     )
+    if not demo:
+        run(settings)
+        return
+    _refuse_stores_of_its_own(context)
+    serve_demo(lambda folder: replace(settings, data=folder, database_url=None))
+
+
+def _refuse_stores_of_its_own(context: typer.Context) -> None:
+    from carpal.errors import InvalidArgument
+
+    for name in ("data", "database"):
+        source = context.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
+            raise InvalidArgument(f"--demo has a store of its own: leave out --{name}")
 
 
 def _refuse_options_before(context: typer.Context) -> None:

@@ -23,7 +23,9 @@ from carpal.service.hub import Hub
 from carpal.service.listing import router as listing
 from carpal.service.login import entrance
 from carpal.service.login import router as sessions
+from carpal.service.pages import open_pages, pages
 from carpal.service.problems import problem_of
+from carpal.service.render import ToLogin
 from carpal.service.routes import public
 from carpal.service.routes import router as readings
 from carpal.service.sessions import Sessions
@@ -31,8 +33,8 @@ from carpal.service.stow import router as stow
 
 __all__ = ["create_app"]
 
-_OPEN = (public, entrance)
-_GUARDED = (readings, listing, documents, histories, stow, sessions)
+_OPEN = (public, open_pages, entrance)
+_GUARDED = (pages, readings, listing, documents, histories, stow, sessions)
 _TYPE = "application/problem+json"
 _BEARER = Depends(HTTPBearer(auto_error=False, description="made by carpal serve token add"))  # checked in guard
 
@@ -49,8 +51,8 @@ def create_app(hub: Hub) -> ASGIApp:
         redirect_slashes=False,  # it would lead to whatever host the request names
     )
     app.state.hub, app.state.sessions = hub, Sessions(hub.store.database)
-    for router in _OPEN:
-        app.include_router(router)
+    for opened in _OPEN:
+        app.include_router(opened)
     for router in _GUARDED:
         app.include_router(router, dependencies=[_BEARER])
     app.add_exception_handler(CarpalError, _refused)
@@ -59,7 +61,7 @@ def create_app(hub: Hub) -> ASGIApp:
     app.add_exception_handler(OperationalError, _no_database)
     app.add_exception_handler(InterfaceError, _no_database)
     app.add_exception_handler(Exception, _mistake)
-    guarded = Guard(app, hub.settings, hub.tokens, app.state.sessions)
+    guarded = ToLogin(Guard(app, hub.settings, hub.tokens, app.state.sessions))
     return Envelope(guarded, hub.metrics, tls=hub.settings.tls_cert is not None)
 
 

@@ -25,7 +25,7 @@ from carpal.service.tokens import Caller, Tokens
 __all__ = ["Guard", "RateLimit"]
 
 _OPEN = frozenset({"/", "/login", "/health", "/openapi.json"})  # nothing about any radiograph is said there
-_OPEN_BELOW = ("/static/",)  # nor below these
+_OPEN_BELOW = ("/static/", "/demo/")  # nor below these
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _SMALL_BYTES = 64 * 1024
 

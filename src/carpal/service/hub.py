@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
+from carpal.service.demo import Demo
 from carpal.service.metrics import Metrics
 from carpal.service.outbox import Outbox
 from carpal.service.pool import Pool
@@ -75,3 +76,4 @@ class Hub:
     arrivals: Arrivals = field(repr=False)
     reception: Reception
     outbox: Outbox
+    demo: Demo | None = field(default=None, repr=False)

@@ -18,7 +18,7 @@ from typing import IO, Any
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
-from carpal.errors import Busy, KeyReused, NotFound
+from carpal.errors import Busy, Forbidden, KeyReused, NotFound
 from carpal.radiograph import is_dicom
 from carpal.service import tables
 from carpal.service.audit import Deed, add_entry
@@ -47,11 +47,18 @@ _DEATHS = 2  # workers that one radiograph may cost
 
 class ReadingStore:
     """Readings in ``database``, their radiographs and documents in ``folder``; ``posting`` says what of them is to be
-    sent where."""
+    sent where. With ``only`` no other files are taken than those of these SHA-256."""
 
-    def __init__(self, database: Database, folder: Path, posting: Posting | None = None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        folder: Path,
+        posting: Posting | None = None,
+        only: frozenset[str] | None = None,
+    ) -> None:
         self.database = database
         self._posting = posting or Posting()
+        self._only = only
         self.blobs = Blobs(folder / "files")
         self.shelf = Shelf(folder / "documents")
         self.children = Children(database)
@@ -60,8 +67,10 @@ class ReadingStore:
 
     def accept(self, file: IO[bytes], order: Order, key: str | None, most_waiting: int) -> tuple[StoredReading, bool]:
         """Keep a radiograph to be read, and whether it is new: with the ``key`` of an earlier request of the same
-        caller it is that request's. When this returns it is on the disk. Raises Busy, KeyReused."""
+        caller it is that request's. When this returns it is on the disk. Raises Busy, KeyReused, Forbidden."""
         digest = stream_digest(file)
+        if self._only is not None and digest not in self._only:
+            raise Forbidden("this is a demonstration: only its own drawn hands are read")
         request = _request_digest(digest, order)
         file.seek(0)
         dicom = is_dicom(file.read(132))

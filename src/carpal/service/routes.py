@@ -6,11 +6,10 @@ import asyncio
 from typing import Annotated, Any, Optional
 
 from fastapi import APIRouter, Header, Query, Request
-from fastapi.responses import HTMLResponse, JSONResponse, Response
+from fastapi.responses import JSONResponse, Response
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
-from carpal import __version__
 from carpal.errors import Forbidden
 from carpal.service import schemas
 from carpal.service.common import ABSENT, PROBLEM, PROBLEMS, Id, caller_of, hub_of
@@ -31,19 +30,6 @@ _UPLOAD: dict[int | str, dict[str, Any]] = {
     413: PROBLEM | {"description": "too many bytes or pixels"},
     415: PROBLEM | {"description": "not a multipart form"},
 }
-_INDEX = f"""<!doctype html>
-<html lang="en"><head><meta charset="utf-8">
-<meta name="viewport" content="width=device-width"><title>carpal</title></head>
-<body><h1>carpal {__version__}</h1>
-<p>Bone age from radiographs of a child's left hand. Research use and decision support; not a medical device.</p>
-<p>This is a REST interface: <a href="/openapi.json">openapi.json</a>, <a href="/health">health</a>.</p></body></html>
-"""
-
-
-@public.get("/", include_in_schema=False)
-def index() -> HTMLResponse:
-    """What is here."""
-    return HTMLResponse(_INDEX)
 
 
 @router.post(
