@@ -57,7 +57,7 @@ for row in csv.DictReader(open(sys.argv[1], encoding="utf-8")):
 
 @dataclass(frozen=True)
 class Steps:
-    """What was measured of one folder, by name, kept on the disk as soon as it is there."""
+    """What was measured, by name, kept on the disk as soon as it is there."""
 
     place: Path
 

@@ -56,8 +56,9 @@ def write_enlarged(data: Path, folder: Path, count: int = 40) -> list[Path]:
 
 def copies(films: list[Path], folder: Path, count: int = 128) -> list[Path]:
     """As many files as bulk needs, each another name of a drawn film."""
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     names = [folder / f"{number:04d}.jpg" for number in range(count)]
     for number, name in enumerate(names):
-        name.symlink_to(films[number % len(films)])
+        name.unlink(missing_ok=True)
+        name.symlink_to(films[number % len(films)].absolute())
     return names

@@ -1,7 +1,7 @@
 """What a radiograph costs: CPU milliseconds by step and kind of file, the start, memory, workers, REST, and beside what
 else one might take.
 
-    python benchmarks/performance.py [--data DATA]          writes results/performance.md and .json; some ten minutes
+    python benchmarks/performance.py [--data DATA]          writes results/performance.md and .json; some minutes
 
 One thread. CPU time counts, so other work on the machine matters little; load averages are printed. Figures are
 medians with quartiles in brackets. The films are drawn (``carpal.phantom``, with the grain of a film), 2000 x 1500;
@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-from bulk import FEW, bulk_command, cpu_seconds, write_table
+from bulk import FEW, Steps, bulk_command, cpu_seconds, write_table
 from films import SHAPE, copies, write_enlarged, write_films
 from performance_page import page
 from serve_load import figures, load, server
@@ -185,31 +185,33 @@ def beside(reader: Reader, films: list[Path], folder: Path, rounds: int) -> dict
 # --------------------------------------------------------------------------- all of it
 
 
-def measure(data: Path | None, rounds: int, seconds: float) -> dict[str, Any]:
-    """Everything."""
+def measure(folder: Path, data: Path | None, rounds: int, seconds: float) -> dict[str, Any]:
+    """Everything that is not yet there in ``folder``."""
     cv2.setNumThreads(1)
-    load_before, cores = os.getloadavg()[0], len(os.sched_getaffinity(0))
-    with tempfile.TemporaryDirectory() as place:
-        folder = Path(place)
-        films = write_films(folder)
-        jpegs, reader = films[".jpg"], Reader()
-        kinds = films | ({"enlarged": write_enlarged(data, folder)} if data else {})
-        memory_of = [sys.executable, "-c", READER_MEMORY, *map(str, jpegs)]
-        return {
-            "date": time.strftime("%Y-%m-%d"),
-            "machine": f"{processor()}, Python {platform.python_version()}, ONNX Runtime {version('onnxruntime')}",
-            "load": load_before,
-            "cores": cores,
-            "steps": in_turns(reader, kinds, rounds),
-            "networks": network_costs(read_radiograph(jpegs[0])),
-            "recipes": recipe_costs(),
-            "beside": beside(reader, jpegs, folder, rounds),
-            "starts": cold_starts(films[".png"][0]),
-            "reader_mib": numbers_of(memory_of),
-            "reader_films": len(jpegs),
-            "workers": worker_costs(copies(jpegs, folder / "copies"), folder),
-            "rest": rest_figures(seconds),
-        }
+    folder.mkdir(parents=True, exist_ok=True)
+    films, reader, steps = write_films(folder), Reader(), Steps(folder)
+    jpegs = films[".jpg"]
+    kinds = films | ({"enlarged": write_enlarged(data, folder)} if data else {})
+    steps.once("about", about)
+    steps.once("steps", lambda: in_turns(reader, kinds, rounds))
+    steps.once("networks", lambda: network_costs(read_radiograph(jpegs[0])))
+    steps.once("recipes", recipe_costs)
+    steps.once("beside", lambda: beside(reader, jpegs, folder, rounds))
+    steps.once("starts", lambda: cold_starts(films[".png"][0]))
+    steps.once("reader", lambda: [len(jpegs), *numbers_of([sys.executable, "-c", READER_MEMORY, *map(str, jpegs)])])
+    steps.once("workers", lambda: worker_costs(copies(jpegs, folder / "copies"), folder))
+    steps.once("rest", lambda: rest_figures(seconds))
+    return steps.found()
+
+
+def about() -> dict[str, Any]:
+    """When, on what, and beside what else."""
+    return {
+        "date": time.strftime("%Y-%m-%d"),
+        "machine": f"{processor()}, Python {platform.python_version()}, ONNX Runtime {version('onnxruntime')}",
+        "load": os.getloadavg()[0],
+        "cores": len(os.sched_getaffinity(0)),
+    }
 
 
 def processor() -> str:
@@ -224,11 +226,13 @@ def processor() -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, help="the RSNA folder, for radiographs of children too")
+    parser.add_argument("--work", type=Path, help="keep there what is done, so that a stopped run goes on")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--serve-seconds", type=float, default=20)
     parser.add_argument("--out", type=Path, default=RESULTS)
     chosen = parser.parse_args()
-    found = measure(chosen.data, chosen.rounds, chosen.serve_seconds)
+    with tempfile.TemporaryDirectory() as place:
+        found = measure(chosen.work or Path(place), chosen.data, chosen.rounds, chosen.serve_seconds)
     text = "\n".join(page(found)).rstrip() + "\n"
     for name, content in (("performance.md", text), ("performance.json", json.dumps(found, indent=1) + "\n")):
         with replacing(chosen.out / name) as part:

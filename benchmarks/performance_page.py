@@ -73,12 +73,12 @@ def rest_lines(found: dict[str, Any]) -> list[str]:
 
 def page(found: dict[str, Any]) -> list[str]:
     """results/performance.md"""
-    memory, workers = found["reader_mib"], found["workers"]
+    (films, *memory), workers, about = found["reader"], found["workers"], found["about"]
     twice = [2 * one / two for one, two in zip(workers["1"], workers["2"], strict=True)]
     enlarged = ["The last row: 40 radiographs of the RSNA set (800 px), enlarged to 3 million pixels, with grain.", ""]
     return [
         "# What a radiograph costs", "",
-        f"`python benchmarks/performance.py`, {found['date']}, {found['machine']}.",
+        f"`python benchmarks/performance.py`, {about['date']}, {about['machine']}.",
         "One thread, CPU time, medians (quartiles); films of 2000 x 1500, model `default` unless another is named.", "",
         "## By step and kind of file", "", *step_lines(found["steps"]), "",
         "`rest` is what `Reader.read` costs beside its steps. DICOM is compressed without loss.",
@@ -93,13 +93,13 @@ def page(found: dict[str, Any]) -> list[str]:
         "The last column is a median of ratios: both read the same film one after the other.", "",
         *beside_lines(found["beside"]), "",
         "## Start and memory", "", *start_lines(found["starts"]), "",
-        f"A `Reader` that has read {found['reader_films']} JPEGs: {memory[2]:.0f} MiB ({memory[3]:.0f} at most), "
+        f"A `Reader` that has read {films:.0f} JPEGs: {memory[2]:.0f} MiB ({memory[3]:.0f} at most), "
         f"of which {memory[0]:.0f} are the libraries and {memory[1] - memory[0]:.0f} the networks.", "",
         "## Workers", "", "| `carpal bulk`, JPEG | CPU ms per radiograph, without the start |", "|---|---|",
         *(row(f"{count} worker(s)", [middle(costs)]) for count, costs in workers.items()), "",
         f"Two workers on a core each: {middle(twice, 2)} times one worker's throughput.", "",
         "## REST", "",
-        f"`POST /readings` of a PNG of 1024 x 800, two workers; server and clients share {found['cores']} core(s) "
-        f"with other work (load average {found['load']:.1f} before). Times by the clock.", "",
+        f"`POST /readings` of a PNG of 1024 x 800, two workers; server and clients share {about['cores']} core(s) "
+        f"with other work (load average {about['load']:.1f} before). Times by the clock.", "",
         *rest_lines(found["rest"]),
     ]  # fmt: skip
