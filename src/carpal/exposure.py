@@ -6,15 +6,17 @@ the hand, because a hand that fills twenty of 256 grey levels is spoilt by what 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from carpal.hand import Hand, find_hand
+from carpal.radiograph import Radiograph
+from carpal.straighten import straightened
 
-__all__ = ["Cleared", "cleared", "light_problem"]
+__all__ = ["Cleared", "as_admitted", "cleared", "light_problem"]
 
 Grey = NDArray[np.float32]
 Matrix = NDArray[np.float64]
@@ -26,7 +28,8 @@ _LEAST_GREY = 0.02  # share of a picture that is neither black nor white
 _NOISY, _MOST_NOISE = 0.025, 0.3
 _BLOCKY, _MOST_BLOCKS = 0.012, 0.06
 _SMOOTH_NOISE, _SMOOTH_BLOCKS = 25.0, 150.0  # pixels' SD of smoothing per unit of either
-_WIDEST = 0.005  # of the long side: what differs from pixel to pixel on a thumbnail is bone
+_WIDEST = 0.005  # of the long side
+_SMALL = 200  # px, long side: what differs from pixel to pixel on a thumbnail is bone
 _BLOCK = 8  # px: JPEG's
 _BONES_ALONE = 0.3  # slenderness: 0.303 at least where skin is seen
 _MOST_RAGGED, _RAGGED_BONES = 0.15, 0.08
@@ -68,13 +71,29 @@ def cleared(upright: Grey, given: Grey, to_given: Matrix) -> Cleared:
     noise, blocks = _grain(thin, hand, given, to_given @ np.diag([*[hand.scale * _step(upright)] * 2, 1.0]))
     if noise > _MOST_NOISE or blocks > _MOST_BLOCKS:
         return Cleared(upright, smoothed=False, problem="coarse")
-    smoothing = max(_SMOOTH_NOISE * noise * (noise > _NOISY), _SMOOTH_BLOCKS * blocks * (blocks > _BLOCKY))
-    smoothing = round(min(smoothing, _WIDEST * max(given.shape), _BLOCK / 2) / _FINEST) * _FINEST
+    smoothing = _smoothing(noise, blocks, max(given.shape))
     if smoothing:
         upright = cv2.GaussianBlur(upright, (0, 0), smoothing)
         thin, hand = _found(upright)
     problem = _exposed(thin, hand) if hand else "outline"
     return Cleared(upright, smoothing > 0, problem)
+
+
+def as_admitted(radiograph: Radiograph) -> Radiograph:
+    """A radiograph that is known to show an upright left hand with bright bones, such as one to learn from, as the
+    quality gate would hand it on: straightened and smoothed where need be."""
+    straight = straightened(radiograph)
+    upright, to_given = (straight[0], straight[2]) if straight else (radiograph, np.eye(3))
+    clear = cleared(upright.pixels, radiograph.pixels, to_given)
+    return replace(upright, pixels=clear.pixels) if clear.smoothed else upright
+
+
+def _smoothing(noise: float, blocks: float, long_side: int) -> float:
+    """The SD in pixels of the smoothing that noise and blocks ask for; 0 for most radiographs."""
+    if long_side < _SMALL:
+        return 0.0
+    wanted = max(_SMOOTH_NOISE * noise * (noise > _NOISY), _SMOOTH_BLOCKS * blocks * (blocks > _BLOCKY))
+    return round(min(wanted, _WIDEST * long_side, _BLOCK / 2) / _FINEST) * _FINEST
 
 
 def _found(upright: Grey) -> tuple[Grey, Hand | None]:

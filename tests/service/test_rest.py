@@ -16,6 +16,7 @@ import pytest
 from PIL import Image
 
 from carpal import Reader
+from carpal.service.making import DOCUMENTS
 
 from .serving import Server, Start, another, carpal, until
 
@@ -180,7 +181,7 @@ def test_a_deleted_reading_leaves_nothing(server: Server, client: httpx.Client, 
     assert is_problem(client.get(where), 404, "not-found")
     assert is_problem(client.delete(where), 404, "not-found")
     assert not list(server.data.glob(f"files/*/{digest}"))
-    assert not (server.data / "pictures" / f"{where.rsplit('/')[-1]}.png").exists()
+    assert not (server.data / "documents" / where.rsplit("/")[-1]).exists()
 
 
 def test_the_models_at_work_are_told(client: httpx.Client, small_hand: bytes) -> None:
@@ -216,7 +217,7 @@ def test_schemathesis_finds_nothing(start: Start, tmp_path: Path) -> None:
 
 
 def test_unknown_places_and_methods_are_problems(client: httpx.Client) -> None:
-    for method, path, status in (("GET", "/nothing", 404), ("PUT", "/readings", 405), ("GET", "/readings/1", 422)):
+    for method, path, status in (("GET", "/nothing", 404), ("PUT", "/readings", 405), ("GET", "/readings/1", 404)):
         answer = client.request(method, path)
         assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
 
@@ -225,8 +226,11 @@ def test_the_openapi_document_lists_every_route(client: httpx.Client) -> None:
     paths = json.loads(client.get("/openapi.json").content)["paths"]
     assert set(paths) == {
         "/readings",
+        "/readings/search",
         "/readings/{reading_id}",
-        "/readings/{reading_id}/overlay",
+        *(f"/readings/{{reading_id}}/{name}" for name in DOCUMENTS),
+        "/children/{child_id}",
+        "/children/{child_id}/chart.svg",
         "/models",
         "/health",
         "/metrics",

@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import re
 import zlib
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -24,9 +25,11 @@ from pydicom.pixels import apply_color_lut, get_decoder, pixel_array
 from carpal.dicom.apart import decode_frame
 from carpal.dicom.codestream import claimed_dimensions, is_complete
 from carpal.dicom.grey import to_display
+from carpal.dicom.header import read_facts
+from carpal.dicom.reduced import decode_reduced
 from carpal.errors import ImageTooLarge, UnreadableRadiograph
 
-__all__ = ["decode", "dimensions", "parse"]
+__all__ = ["decode", "dimensions", "parse", "study_date"]
 
 _MONOCHROME = ("MONOCHROME1", "MONOCHROME2")
 _CONVERT = "convert it to an uncompressed transfer syntax or to PNG"
@@ -75,19 +78,34 @@ def parse(data: bytes, max_bytes: int) -> pydicom.Dataset:
     return dataset
 
 
+def study_date(data: bytes, max_bytes: int) -> date | None:
+    """When the study was, by the header alone; None where it does not say it. A damaged header says nothing."""
+    try:
+        _check_inflated_size(data, max_bytes)
+        header = pydicom.dcmread(io.BytesIO(data), stop_before_pixels=True, force=True)
+        return read_facts(header).study_date
+    except Exception:  # pydicom raises many kinds of error
+        return None
+
+
 def dimensions(dataset: pydicom.Dataset) -> tuple[int, int]:
     """(rows, columns) as the header claims them."""
     return _integer(dataset, "Rows"), _integer(dataset, "Columns")
 
 
-def decode(dataset: pydicom.Dataset) -> tuple[NDArray[Any], bool]:
-    """Grey values (rows, columns), in display order or as plain unsigned counts, and whether the minimum is white."""
+def decode(dataset: pydicom.Dataset, least_side: int | None = None) -> tuple[NDArray[Any], bool]:
+    """Grey values (rows, columns), in display order or as plain unsigned counts, and whether the minimum is white.
+
+    With ``least_side`` JPEG 2000 may come at a half, a quarter ... of its size, its long side no shorter than that.
+    """
     syntax = _transfer_syntax(dataset)
     _check_pixel_format(dataset)
     if syntax.is_encapsulated:
         _check_codestream(dataset, syntax)
     else:
         _check_length(dataset)
+    if least_side is not None and (small := decode_reduced(dataset, syntax, least_side)) is not None:
+        return to_display(small, dataset)
     pixels = _decode_frame(dataset, syntax)
     if pixels.shape[:2] != dimensions(dataset):
         raise UnreadableRadiograph("its pixel data are not of the size its header claims")

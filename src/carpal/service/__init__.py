@@ -2,14 +2,18 @@
 
 settings      what can be set
 database      the engine, its transactions, its migrations
-tables        what is kept
+tables        what is kept; rows between them and records
+facts         what a sender tells of the child
 blobs         the radiographs' files, named by their SHA-256
+shelf         the documents that were made of readings
 readings      the store of readings: accept, claim, finish, find, delete
+children      the readings of one child together
 audit         who did what, when, with which model
 tokens        who may come in
 problems      an error as a web client sees it
-worker, pool  the processes that read
+worker, pool  the processes that read; making: what else they make
 guard, envelope, protocol   what every request must pass
-schemas, routes, app        the REST interface
+intake, schemas             what comes in and goes out
+routes, listing, documents, histories, app   the REST interface
 server        all of it put together
 """

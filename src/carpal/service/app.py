@@ -15,14 +15,19 @@ from starlette.types import ASGIApp
 
 from carpal import __version__
 from carpal.errors import Busy, CarpalError, InvalidArgument
+from carpal.service.documents import router as documents
 from carpal.service.envelope import Envelope, problem_headers
 from carpal.service.guard import Guard
+from carpal.service.histories import router as histories
 from carpal.service.hub import Hub
+from carpal.service.listing import router as listing
 from carpal.service.problems import problem_of
-from carpal.service.routes import public, router
+from carpal.service.routes import public
+from carpal.service.routes import router as readings
 
 __all__ = ["create_app"]
 
+_GUARDED = (readings, listing, documents, histories)
 _TYPE = "application/problem+json"
 _BEARER = Depends(HTTPBearer(auto_error=False, description="made by carpal serve token add"))  # checked in guard
 
@@ -39,7 +44,8 @@ def create_app(hub: Hub) -> ASGIApp:
     )
     app.state.hub = hub
     app.include_router(public)
-    app.include_router(router, dependencies=[_BEARER])
+    for router in _GUARDED:
+        app.include_router(router, dependencies=[_BEARER])
     app.add_exception_handler(CarpalError, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _plain)
@@ -79,7 +85,7 @@ def _plain(request: Request, error: Exception) -> JSONResponse:
 def _methods(request: Request) -> set[str]:
     """Of all routes that this path meets; starlette knows of the first only."""
     found: set[str] = set()
-    for route in (*public.routes, *router.routes):
+    for route in (route for router in (public, *_GUARDED) for route in router.routes):
         if route.matches(request.scope)[0] is not Match.NONE:
             found |= getattr(route, "methods", None) or set()
     return found

@@ -15,7 +15,17 @@ from carpal.service.database import Database
 __all__ = ["AuditEntry", "Deed", "add_entry", "entries"]
 
 Deed = Literal[
-    "accepted", "done", "refused", "failed", "viewed", "pictured", "deleted", "purged", "token added", "token revoked"
+    "accepted",
+    "done",
+    "refused",
+    "failed",
+    "viewed",
+    "pictured",
+    "document",
+    "deleted",
+    "purged",
+    "token added",
+    "token revoked",
 ]
 
 

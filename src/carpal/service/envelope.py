@@ -82,7 +82,7 @@ class Envelope:
                 )
         seconds = time.monotonic() - begun
         method = scope["method"] if scope["method"] in _METHODS else "other"
-        route = getattr(scope.get("route"), "path", "none")
+        route = getattr(scope.get("route"), "path_format", "none")
         self._metrics.request(method, route, status, seconds)
         caller = scope.get("state", {}).get("caller")
         LOG.info("%s %s %s %.0f ms %s", method, route, status, 1000 * seconds, caller.name if caller else "-")

@@ -60,6 +60,7 @@ def _serve(settings: Settings, database: Database) -> None:
         calibration=settings.calibration,
     )
     store.blobs.sweep()
+    store.shelf.sweep()
     store.release_all()
     signal.signal(signal.SIGTERM, _stop)  # uvicorn takes it over and, when it has stopped, gives it back and repeats it
     try:

@@ -5,11 +5,20 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, Float, ForeignKey, Index, Integer, MetaData, String, Table, Text
+from sqlalchemy import Boolean, Column, Float, ForeignKey, Index, Integer, MetaData, String, Table, Text, false
 
-__all__ = ["METADATA", "audit", "keys", "readings", "tokens"]
+__all__ = ["METADATA", "audit", "children", "keys", "readings", "tokens"]
 
 METADATA = MetaData()
+
+# A child is there while a reading of it is. The code is its sender's and is shown only to who may see readings.
+children = Table(
+    "children",
+    METADATA,
+    Column("id", String(32), primary_key=True),
+    Column("code", String(64), nullable=False, unique=True),
+    Column("created_s", Float, nullable=False),
+)
 
 # ``claimed_by`` and ``lease_until_s`` say who is at work on a queued reading, ``deaths`` how many workers it cost.
 readings = Table(
@@ -30,6 +39,18 @@ readings = Table(
     Column("deaths", Integer, nullable=False),
     Column("result", Text),  # JSON: Reading.to_dict() and the distribution
     Column("problem", Text),  # JSON: why there is no result
+    Column("source", String(8), nullable=False, server_default="rest"),  # rest, web, dicom, stow
+    Column("is_dicom", Boolean, nullable=False, server_default=false()),
+    Column("child_id", String(32), ForeignKey("children.id"), index=True),
+    Column("study_date", String(10)),  # as given, like all that is told of the child
+    Column("height_cm", Float),
+    Column("weight_kg", Float),
+    Column("mother_height_cm", Float),
+    Column("father_height_cm", Float),
+    Column("menarche", Boolean),
+    Column("header_sex", String(1)),  # as the file's own header says, known when it was read
+    Column("header_age_months", Float),
+    Column("header_study_date", String(10)),
     Index("ix_readings_state_seq", "state", "seq"),
     sqlite_autoincrement=True,  # a number is never given twice, so that pages stay where they are
 )

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carpal.errors import CarpalError
+from carpal.exposure import as_admitted
 from carpal.files import replacing
 from carpal.parallel import parallel_map
 from carpal.prepare import PREPARATION, Recipe, prepare, recipe_to_dict
@@ -133,7 +134,7 @@ def _prepare_chunk(job: tuple[tuple[Sample, ...], Recipe]) -> tuple[NDArray[np.u
     failed = {}
     for k, sample in enumerate(samples):
         try:
-            images[k] = prepare(load_radiograph(sample), recipe).pixels
+            images[k] = prepare(as_admitted(load_radiograph(sample)), recipe).pixels
         except CarpalError as error:
             failed[k] = str(error)
     return images, failed
