@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Literal
@@ -95,10 +96,8 @@ def _laterality(dataset: pydicom.Dataset) -> Literal["L", "R"] | None:
 def _frame_anatomy(dataset: pydicom.Dataset) -> pydicom.Dataset:
     """Where an enhanced object of one frame keeps its laterality; the data set itself for any other."""
     for group in ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"):
-        try:
+        with suppress(Exception):  # pydicom raises many kinds of error for malformed values
             return dataset[group][0].FrameAnatomySequence[0]
-        except Exception:
-            continue
     return dataset
 
 
