@@ -48,8 +48,8 @@ def create_app(hub: Hub) -> ASGIApp:
         redirect_slashes=False,  # it would lead to whatever host the request names
     )
     app.state.hub, app.state.sessions = hub, Sessions(hub.store.database)
-    for router in _OPEN:
-        app.include_router(router)
+    for opened in _OPEN:
+        app.include_router(opened)
     for router in _GUARDED:
         app.include_router(router, dependencies=[_BEARER])
     app.add_exception_handler(CarpalError, _refused)
