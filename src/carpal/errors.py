@@ -125,7 +125,7 @@ class ServiceRefusal(CarpalError):
 
 
 class Unauthenticated(ServiceRefusal):
-    """No token, or one that is not known."""
+    """No token and no session, or none that is known."""
 
     http_status = 401
 
