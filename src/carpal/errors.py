@@ -12,8 +12,8 @@ CarpalError
 │   └── WeightsUnavailable   initial weights that cannot be had here
 ├── MissingDependency        an optional part of carpal is not installed
 └── ServiceRefusal           a request that ``carpal serve`` does not grant
-    ├── Unauthenticated      no token, or one that is not known
-    ├── Forbidden            a token whose role does not allow it, a foreign web page
+    ├── Unauthenticated      no token and no session, or none that is known
+    ├── Forbidden            a role that does not allow it, a foreign web page, no proof that it is ours
     ├── NotFound             there is no such reading
     ├── Gone                 the reading is there, what it was made from is not
     ├── KeyReused            an idempotency key that belongs to another request
@@ -131,7 +131,7 @@ class ServiceRefusal(CarpalError):
 
 
 class Unauthenticated(ServiceRefusal):
-    """No token, or one that is not known."""
+    """No token and no session, or none that is known."""
 
     http_status = 401
 

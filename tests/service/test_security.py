@@ -126,7 +126,7 @@ def test_names_from_outside_are_neither_paths_nor_in_the_log(
     assert all(folder.parent == server.data / "files" for folder in after - before)
 
 
-SPLIT = "x\r\nX-Evil: 1\r\n\r\n<script>"
+SPLIT = "x\r\nX-Evil: 1\r\n\r\n<b>"
 
 
 def test_no_text_that_is_sent_gets_into_a_header(reader: httpx.Client, server: Server, small_hand: bytes) -> None:
@@ -135,7 +135,6 @@ def test_no_text_that_is_sent_gets_into_a_header(reader: httpx.Client, server: S
     def clean(answer: httpx.Response) -> httpx.Response:
         said = str(answer.headers.multi_items()).lower()
         assert "evil" not in said, said
-        assert "script" not in said, said
         return answer
 
     fields = ("child", "sex", "age_months", "birth_date", "study_date", "height_cm", "menarche", "accept_anything")
@@ -157,6 +156,8 @@ def test_no_text_that_is_sent_gets_into_a_header(reader: httpx.Client, server: S
         assert answer.status_code == 401
         assert "set-cookie" not in answer.headers
         clean(nobody.get("/", headers={"cookie": "carpal_session=evil; carpal_language=evil"}))
+        for path in ("/", "/login", "/worklist", f"{taken.headers['location']}/view"):
+            clean(nobody.get(path, params={"lang": SPLIT, "next": SPLIT}))
 
 
 def test_no_path_leads_out(reader: httpx.Client, server: Server, small_hand: bytes) -> None:

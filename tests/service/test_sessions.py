@@ -257,6 +257,12 @@ def test_only_files_may_be_large_and_only_of_those_who_are_known(inside: Inside,
     assert reader.ask("POST", "/readings?wait=0", files={"file": large.encode()}, data={"sex": "F"}).status_code == 202
 
 
+def test_what_is_nested_beyond_measure_is_a_bad_request(reader: Browser) -> None:
+    headers = {"content-type": "application/json"}
+    answer = reader.ask("POST", "/readings/search", content=b"[" * 60_000, headers=headers)
+    assert (answer.status_code, answer.headers["content-type"]) == (400, "application/problem+json")
+
+
 def test_a_stranger_who_dribbles_or_floods_is_sent_away(tmp_path: Path) -> None:
     inside = Inside(tmp_path, header_seconds=0.05)
     inside.tokens.add("ward", "reader", "test")

@@ -85,7 +85,9 @@ def test_a_demonstration_is_drawn_the_same_each_time() -> None:
     assert make_demo().digests == make_demo().digests
 
 
-@pytest.mark.parametrize("options", [["--host", "0.0.0.0"], ["--data", "somewhere"], ["--database", "sqlite://"]])
+@pytest.mark.parametrize(
+    "options", [["--host", "0.0.0.0"], ["--data", "somewhere"], ["--database", "sqlite://"], ["--dicom-port", "0"]]
+)
 def test_a_demonstration_has_its_own_store_on_this_machine_only(options: list[str]) -> None:
     done = carpal("serve", "--demo", "--port", 0, *options)
     assert done.returncode == 2

@@ -52,7 +52,7 @@ def serve(
     tls_key: Annotated[Optional[Path], typer.Option(metavar="FILE.pem", help="And its key.")] = None,
     dicom_port: Annotated[Optional[int], typer.Option(help="Take radiographs by C-STORE too; 0: any.")] = None,
     dicom_host: Annotated[str, typer.Option(help="Where; beyond this machine only with peers.")] = "127.0.0.1",
-    ae_title: Annotated[str, typer.Option(help="What the DICOM node is called.")] = "CARPAL",
+    ae_title: Annotated[str, typer.Option(help="What carpal is called among DICOM nodes.")] = "CARPAL",
     dicom_peers: Annotated[str, typer.Option(metavar="AET[@HOST],...", help="Who alone may send by C-STORE.")] = "",
     dicom_rule: Annotated[
         Optional[Path], typer.Option(metavar="FILE.json", help="Which DICOM objects are hand radiographs.")
@@ -110,17 +110,18 @@ def serve(
     if not demo:
         run(settings)
         return
-    _refuse_stores_of_its_own(context)
+    _refuse_beside_demo(context)
     serve_demo(lambda folder: replace(settings, data=folder, database_url=None))
 
 
-def _refuse_stores_of_its_own(context: typer.Context) -> None:
+def _refuse_beside_demo(context: typer.Context) -> None:
     from carpal.errors import InvalidArgument
 
-    for name in ("data", "database"):
+    for name in ("data", "database", "dicom_port", "send_to"):
         source = context.get_parameter_source(name)
         if source is not None and source.name == "COMMANDLINE":
-            raise InvalidArgument(f"--demo has a store of its own: leave out --{name}")
+            option = f"--{name.replace('_', '-')}"
+            raise InvalidArgument(f"--demo has a store of its own and no DICOM node: leave out {option}")
 
 
 def _refuse_options_before(context: typer.Context) -> None:

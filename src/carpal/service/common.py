@@ -14,8 +14,8 @@ __all__ = ["ABSENT", "GONE", "MALFORMED", "PROBLEM", "PROBLEMS", "Id", "caller_o
 
 PROBLEM = {"content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}}
 PROBLEMS: dict[int | str, dict[str, Any]] = {
-    401: PROBLEM | {"description": "no token, or one that is not known"},
-    403: PROBLEM | {"description": "the token's role does not allow it, or a page of another site asks"},
+    401: PROBLEM | {"description": "no token and no session, or none that is known"},
+    403: PROBLEM | {"description": "the role does not allow it, another site's page asks, or X-CSRF-Token is missing"},
     422: PROBLEM | {"description": "what was sent cannot be meant, cannot be read or is refused"},
     429: PROBLEM | {"description": "too many requests; Retry-After says when to come back"},
     503: PROBLEM | {"description": "too much to do; Retry-After says when to come back"},

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from datetime import date, datetime, time, timedelta
-from typing import Annotated, Any, Optional
+from typing import Annotated, Optional
 
 from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import JSONResponse, Response
+from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
 from carpal.errors import InvalidArgument, NotFound
@@ -61,51 +62,51 @@ def demo_file(request: Request, name: str) -> Response:
     return Response(data, media_type="image/png")
 
 
+class _Filters(BaseModel):
+    """Empty is any; days are those of this machine."""
+
+    state: str = Field("", pattern="^(queued|done|refused|failed|)$")
+    sex: str = Field("", pattern="^[FM]?$")
+    since: str = Field("", max_length=10)
+    until: str = Field("", max_length=10)
+    cursor: str = Field("", pattern="^[0-9]{0,18}$")
+
+
+class _Search(_Filters):
+    code: str = Field("", max_length=64)
+
+
 @pages.get("/worklist")
-def work_list(
-    request: Request,
-    state: Annotated[str, Query(pattern="^(queued|done|refused|failed|)$")] = "",
-    sex: Annotated[str, Query(pattern="^[FM]?$")] = "",
-    since: Annotated[str, Query(max_length=10)] = "",
-    until: Annotated[str, Query(max_length=10)] = "",
-    cursor: Annotated[str, Query(pattern="^[0-9]{0,18}$")] = "",
-) -> Response:
+def work_list(request: Request, filters: Annotated[_Filters, Query()]) -> Response:
     """What was sent, newest first."""
-    chosen = {"state": state, "sex": sex, "since": since, "until": until, "cursor": cursor, "code": ""}
-    return _list_page(request, chosen)
+    return _list_page(request, filters, "")
 
 
 @pages.post("/worklist")
-def search(
-    request: Request,
-    code: Annotated[str, Form(max_length=64)] = "",
-    state: Annotated[str, Form(pattern="^(queued|done|refused|failed|)$")] = "",
-    sex: Annotated[str, Form(pattern="^[FM]?$")] = "",
-    since: Annotated[str, Form(max_length=10)] = "",
-    until: Annotated[str, Form(max_length=10)] = "",
-    cursor: Annotated[str, Form(pattern="^[0-9]{0,18}$")] = "",
-) -> Response:
+def search(request: Request, search: Annotated[_Search, Form()]) -> Response:
     """The same for children whose code begins so; a code stands in no address."""
-    chosen = {"state": state, "sex": sex, "since": since, "until": until, "cursor": cursor, "code": code}
-    return _list_page(request, chosen)
+    return _list_page(request, search, search.code)
 
 
-def _list_page(request: Request, chosen: dict[str, str]) -> Response:
-    texts = texts_of(request)
-    first, last = _day(chosen["since"]), _day(chosen["until"])
-    after_last = None if last is None else datetime.combine(last + timedelta(days=1), time()).timestamp()
-    wanted: dict[str, Any] = {
-        "limit": _ROWS,
-        "before_seq": int(chosen["cursor"]) if chosen["cursor"] else None,
-        "state": chosen["state"] or None,
-        "sex": chosen["sex"] or None,
-        "since_s": None if first is None else datetime.combine(first, time()).timestamp(),
-        "until_s": after_last,
-        "code_begins": check_code(chosen["code"]) if chosen["code"].strip() else None,
-    }
-    found = hub_of(request).store.find(Wanted(**wanted))
+def _list_page(request: Request, filters: _Filters, code: str) -> Response:
+    texts, first, last = texts_of(request), _day(filters.since), _day(filters.until)
+    wanted = Wanted(
+        limit=_ROWS,
+        before_seq=int(filters.cursor) if filters.cursor else None,
+        state=filters.state or None,  # type: ignore[arg-type]  # the patterns let nothing else through
+        sex=filters.sex or None,  # type: ignore[arg-type]
+        since_s=None if first is None else _midnight(first),
+        until_s=None if last is None else _midnight(last + timedelta(days=1)),
+        code_begins=check_code(code) if code.strip() else None,
+    )
+    found = hub_of(request).store.find(wanted)
     rows = [row_of(reading, texts) for reading in found.readings]
-    return page(request, "worklist", rows=rows, chosen=chosen, next=found.next_seq, today=date.today().isoformat())
+    today = date.today().isoformat()
+    return page(request, "worklist", rows=rows, chosen=filters, code=code, next=found.next_seq, today=today)
+
+
+def _midnight(day: date) -> float:
+    return datetime.combine(day, time()).timestamp()
 
 
 def _day(text: str) -> date | None:

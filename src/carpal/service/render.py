@@ -16,6 +16,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.routing import APIRoute
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from pydantic import BaseModel
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from carpal import __version__
@@ -104,7 +105,7 @@ def _accepted(request: Request) -> list[str]:
     return [code for _, code in sorted(wanted, key=lambda entry: entry[0])]
 
 
-def page(request: Request, template: str, code: int = 200, **values: Any) -> HTMLResponse:
+def page(request: Request, template: str, http_status: int = 200, **values: Any) -> HTMLResponse:
     """A page from that template, with what every page shows."""
     hub: Hub = request.app.state.hub
     texts = texts_of(request)
@@ -119,7 +120,7 @@ def page(request: Request, template: str, code: int = 200, **values: Any) -> HTM
         "model": hub.pool.model,
         "demo": hub.demo,
     }
-    answer = HTMLResponse(_templates().get_template(f"{template}.html.j2").render(shared | values), code)
+    answer = HTMLResponse(_templates().get_template(f"{template}.html.j2").render(shared | values), http_status)
     if request.query_params.get("lang") == texts.language:
         tls = hub.settings.tls_cert is not None
         answer.set_cookie(_COOKIE, texts.language, _YEAR_SECONDS, samesite="strict", httponly=True, secure=tls)
@@ -143,7 +144,7 @@ def _templates() -> Environment:
     return environment
 
 
-def _query(chosen: dict[str, str], cursor: object) -> str:
-    """The filters as an address has them: a child's code stands in none."""
-    told = chosen | {"code": "", "cursor": str(cursor)}
+def _query(chosen: BaseModel, cursor: object) -> str:
+    """The filters as an address has them: a child's code, which a search adds, stands in none."""
+    told = chosen.model_dump(exclude={"code"}) | {"cursor": str(cursor)}
     return urlencode({name: value for name, value in told.items() if value})

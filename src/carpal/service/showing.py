@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -45,11 +45,10 @@ class Row:
 
 @dataclass(frozen=True)
 class Shown:
-    """One reading on a page of its own. ``reason`` is the gate's or the problem's short name where there is no bone
-    age."""
+    """One reading on a page of its own. ``can_be_forced``: the gate refused it and could be passed by; ``needs_sex``:
+    nobody said it."""
 
     row: Row
-    reason: str
     facts: tuple[tuple[str, str], ...]
     verdicts: tuple[str, ...]
     distribution: Markup | None
@@ -125,8 +124,7 @@ def shown(reading: StoredReading, past: tuple[PastReading, ...], texts: Texts) -
     said = (*(assessment.notes if assessment else ()), *refused)
     notes = (*row.notes, *(capital(texts.sentence(note)) for note in said))
     return Shown(
-        row=Row(**{**vars(row), "notes": notes}),
-        reason=problem.get("reason") or problem.get("title", ""),
+        row=replace(row, notes=notes),
         facts=_facts(reading, texts),
         verdicts=tuple(verdicts_of(assessment, texts)) if assessment else (),
         distribution=_distribution(reading, texts),

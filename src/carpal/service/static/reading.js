@@ -6,7 +6,7 @@ import { openViewer } from "./viewer.js";
 const waiting = document.querySelector("[data-queued]");
 const viewer = document.getElementById("viewer");
 
-async function await_(id) {
+async function untilRead(id) {
   for (;;) {
     await pause(document.hidden ? 5 : 1);
     const answer = await send(`/readings/${id}`).catch(() => null);
@@ -61,5 +61,5 @@ for (const button of document.querySelectorAll("[data-again]")) {
 }
 document.getElementById("delete-yes")?.addEventListener("click", remove);
 
-if (waiting) await_(waiting.dataset.queued);
+if (waiting) untilRead(waiting.dataset.queued);
 if (viewer) openViewer(viewer);
