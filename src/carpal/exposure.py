@@ -38,7 +38,7 @@ _LEVEL = 1 / 255
 _LINES = 64  # rows and columns that are enough to measure noise and blocks
 _TRANSPOSED = np.array([[0, 1, 0], [1, 0, 0], [0, 0, 1.0]])
 _FINEST = 0.5  # px: smoothing in steps, so that rounding errors do not change it
-_THIN = 384  # px: the long side that is enough to find the hand, and from which recipes of 256 rows work: found once
+_THIN = 512  # px: the long side that is enough to find the hand
 
 
 @dataclass(frozen=True, eq=False)
