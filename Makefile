@@ -8,7 +8,7 @@ DEMO   := demo
 export PIP_CONSTRAINT := $(CURDIR)/constraints-ci.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint audit clean
 
 demo: $(VENV)/read.installed
 	mkdir -p $(DEMO)
@@ -23,6 +23,13 @@ lint: $(VENV)/dev.installed
 	$(BIN)/ruff check src tests benchmarks recipes
 	$(BIN)/ruff format --check src tests benchmarks recipes
 	$(BIN)/mypy
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive src
+
+# Asks the vulnerability service of PyPI about every pinned package: it needs the internet, so it is no part of CI.
+audit: $(VENV)/bin/python
+	$(BIN)/pip install --quiet 'pip-audit>=2.7'
+	$(BIN)/pip-audit --strict --requirement constraints-ci.txt --no-deps --disable-pip || \
+	    { echo "what it found stands above; or it could not ask, and nothing is known" >&2; exit 1; }
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

@@ -3,9 +3,9 @@
 # at 128 px, at 192 px, long at 192 x 160 px, and one epoch at the final size; then five fine-tunings on both resolutions.
 # The last epoch is kept, so a fold is watched but nothing is chosen by it. Kill it whenever you like: the same command goes on.
 # usage: recipes/crossval.sh BACKBONE WEIGHTS [DATA] [FOLDS]     three to four hours on one CPU core
-# Fold 4 alone, which is what is shipped, takes 2 h 12 min from nothing (results/reproduction.txt):
+# Fold 4 alone, which is the shipped `default`, takes 2 h 12 min from nothing (results/reproduction.txt):
 #   recipes/crossval.sh mobilenetv2_100 ../shared/weights/mobilenetv2_100.safetensors ../shared/rsna 4
-# What is shipped was made by, side by side on two cores:
+# `default` is the first of these; the two together were the `ensemble` before recipes/sizes.sh:
 #   recipes/crossval.sh mobilenetv2_100 ../shared/weights/mobilenetv2_100.safetensors
 #   SMALL=5 LONG=8 SIZE=192 TUNE=8 recipes/crossval.sh efficientnet_lite0 ../shared/weights/tf_efficientnet_lite0.safetensors
 set -euo pipefail

@@ -27,6 +27,11 @@ FIGURES = (
     ("width of the 90 % interval (months)", "interval_90_mean_width_months", False),
 )
 
+MADE_BY = {
+    "default": ("recipes/crossval.sh", "one network"),
+    "ensemble": ("recipes/sizes.sh", "two networks, at 192 and at 384 rows"),
+}
+
 
 def estimate(value: dict[str, Any], percent: bool = False) -> str:
     factor, unit = (100, " %") if percent else (1, "")
@@ -44,18 +49,22 @@ def main(model: str, out_of_fold: Path, locked: Path) -> None:
     reader, path = Reader(model), find_model(model)
     facts, card = reader.facts, reader.facts.card
     oof, held_back = (json.loads((f / "metrics.json").read_text(encoding="utf-8")) for f in (out_of_fold, locked))
+    recipe, networks = MADE_BY[model]
     print(f"# Model card: {facts.name}\n")
     print("Bone age in months from a radiograph of a child's left hand and the child's sex.")
     print("**Research use and decision support; not a medical device.**\n")
     print("| | |\n|---|---|")
     for name, value in (
         ("file", f"{path.name}, {path.stat().st_size / 1e6:.1f} MB, SHA-256 `{reader.digest}`"),
-        ("network", f"{either(card['backbone'])}, with an embedding of the sex; a distribution over 240 months"),
+        (
+            "network",
+            f"{networks}: {either(card['backbone'])}, with an embedding of the sex; a distribution over 240 months",
+        ),
         ("preparation", f"`{json.dumps(recipe_to_dict(facts.recipe))}`"),
         ("views averaged", ", ".join(view or "as it is" for view in facts.views)),
         ("trained on", f"{either(card['train_images'])} images of the RSNA 2017 training set, 11,025 thumbnails first"),
         ("data SHA-256", f"`{either(card['data_digest'])}`"),
-        ("made by", "`recipes/crossval.sh`, `recipes/ship.sh`"),
+        ("made by", f"`{recipe}`, `recipes/ship.sh`"),
         ("licence of the weights", card["licence"]),
         ("limits", card["limits"]),
         ("intervals", f"calibrated by sex and age on {facts.calibration.source}"),
@@ -63,7 +72,7 @@ def main(model: str, out_of_fold: Path, locked: Path) -> None:
         print(f"| {name} | {value} |")
     print("\n## Figures (95 % bootstrap intervals)\n")
     print("*Out of fold*: five networks of this recipe, each on the fifth of the 986 radiographs that it did not see "
-          "(`recipes/crossval.sh`; intervals calibrated on the other folds). *Locked fold*: the shipped file itself on "
+          f"(`{recipe}`; intervals calibrated on the other folds). *Locked fold*: the shipped file itself on "
           "the fifth that it did not see and that nothing was chosen by.\n")  # fmt: skip
     print(f"| | out of fold, n {oof['overall']['n']} | locked fold, n {held_back['overall']['n']} |\n|---|---|---|")
     for title, name, percent in FIGURES:

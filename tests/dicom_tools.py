@@ -9,12 +9,20 @@ from pathlib import Path
 import pytest
 from pydicom.dataset import Dataset
 
-PACKAGES = {"dciodvfy": "dicom3tools", "dsrdump": "dcmtk", "dcmdump": "dcmtk", "Orthanc": "orthanc"}
+PACKAGES = {
+    "dciodvfy": "dicom3tools",
+    "dsrdump": "dcmtk",
+    "dcmdump": "dcmtk",
+    "echoscu": "dcmtk",
+    "storescu": "dcmtk",
+    "openssl": "openssl",
+    "Orthanc": "orthanc",
+}
 
 
 def tool(name: str) -> str:
-    """Where a tool is; skips the test where it is not."""
-    found = shutil.which(name) or shutil.which(name, path="/usr/sbin")
+    """Where a tool is; skips the test where it is not. The system's goes first: pynetdicom has its own."""
+    found = shutil.which(name, path="/usr/bin:/usr/sbin:/usr/local/bin") or shutil.which(name)
     if found is None:
         pytest.skip(f"{name} is not installed (Debian package {PACKAGES[name]})")
     return found

@@ -54,6 +54,12 @@ def test_the_web_lives_under_service_and_nowhere_else(name: str) -> None:
     assert not web or name.startswith("carpal.service")
 
 
+@pytest.mark.parametrize("name", MODULES)
+def test_no_module_pickles(name: str) -> None:
+    """Whoever can write what is unpickled can run what they like."""
+    assert not {i.split(".")[0] for i in imports(MODULES[name])} & {"pickle", "marshal", "shelve", "cloudpickle"}
+
+
 def test_imports_never_run_in_a_circle() -> None:
     graph = {name: own(imports(path)) - {name} for name, path in MODULES.items()}
     # A package's front door imports from inside it; what counts is whether anybody inside goes back through the door.

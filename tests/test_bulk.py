@@ -370,6 +370,24 @@ def test_accept_anything_reads_what_the_gate_refuses(study: Path, tmp_path: Path
     assert "read all the same" in noise["notes"][0]
 
 
+def test_jpeg_2000_may_be_decoded_no_larger_than_is_needed(tmp_path: Path) -> None:
+    pydicom = pytest.importorskip("pydicom")
+    folder = tmp_path / "study"
+    folder.mkdir()
+    write_phantom(folder / "hand.dcm", 120, "F", seed=3, shape=(2048, 1600))
+    dataset = pydicom.dcmread(folder / "hand.dcm")
+    dataset.compress(pydicom.uid.JPEG2000Lossless, encoding_plugin="pylibjpeg", generate_instance_uid=False)
+    dataset.save_as(folder / "hand.dcm")
+    whole, small = tmp_path / "whole", tmp_path / "small"
+    assert carpal("bulk", folder, "-o", whole, "--workers", "0").exit_code == 0
+    assert carpal("bulk", folder, "-o", small, "--workers", "0", "--reduced").exit_code == 0
+    (first,), (second,) = tables(whole)["readings"], tables(small)["readings"]
+    assert first["bone_age_months"] != second["bone_age_months"]
+    assert first["bone_age_months"] == pytest.approx(second["bone_age_months"], abs=2)
+    mixed = carpal("bulk", folder, "-o", whole, "--workers", "0", "--reduced")
+    assert "holds another run (reduced differ)" in str(mixed.exception)
+
+
 def test_two_runs_never_mix_in_a_folder(study: Path, tmp_path: Path) -> None:
     run_bulk(str(study / "a"), tmp_path / "out", Settings(sex="F"), Workers(0))
     facts = json.loads((tmp_path / "out" / "run.json").read_text())
@@ -411,8 +429,8 @@ def test_a_wrong_argument_is_a_sentence(study: Path, tmp_path: Path, arguments: 
     ("source", "message"),
     [
         ("nowhere", "neither a folder nor a table"),
-        ("nowhere.csv", "not a readable"),
-        ("nowhere.parquet", "not a readable"),
+        ("nowhere.csv", "not a readable table: no such file"),
+        ("nowhere.parquet", "not a readable table: no such file"),
         ("rubbish://bucket/hands", "rubbish:// cannot be read here"),
         ("file:///nowhere/hands", "no radiographs in it"),
         ("rubbish://bucket/hands.csv", "not a readable"),
@@ -425,6 +443,15 @@ def test_a_source_that_is_none_is_a_sentence(tmp_path: Path, source: str, messag
     assert isinstance(done.exception, CarpalError)
     assert message in str(done.exception)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_file_is_no_folder_for_the_parts(study: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.write_text("mine", encoding="utf-8")
+    done = carpal("bulk", study, "-o", out)
+    assert isinstance(done.exception, CarpalError)
+    assert str(done.exception).endswith("that is a file; name a folder for the parts")
+    assert out.read_text(encoding="utf-8") == "mine"
 
 
 def test_a_model_that_is_none_claims_no_folder(study: Path, tmp_path: Path) -> None:

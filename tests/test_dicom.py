@@ -29,6 +29,7 @@ from pydicom.pixels import apply_windowing
 
 from carpal.errors import CarpalError, ImageTooLarge, UnreadableRadiograph
 from carpal.radiograph import Radiograph, read_radiograph
+from carpal.report.texts import Texts
 
 TWELVE = hand(12)
 UNIT = TWELVE / np.float32(4095)
@@ -237,6 +238,45 @@ def test_sex_is_never_guessed(value: str, sex: str | None) -> None:
 )
 def test_age_in_months(header: dict[str, Any], months: float | None) -> None:
     assert facts(**header).age_months == (months if months is None else pytest.approx(months, abs=0.05))
+
+
+@pytest.mark.parametrize("syntax", [uid.JPEG2000Lossless, uid.JPEG2000])
+def test_jpeg_2000_is_decoded_at_half_its_size_where_that_is_enough(syntax: uid.UID) -> None:
+    large = np.kron(TWELVE, np.ones((4, 4), np.uint16))
+    data = encode(make(large, PixelSpacing=[0.1, 0.2]), syntax)
+    whole, half = read_radiograph(data), read_radiograph(data, least_side=max(large.shape) // 2)
+    assert half.pixels.shape == (large.shape[0] // 2, large.shape[1] // 2)
+    assert half.spacing_mm == (0.2, 0.4)
+    averaged = whole.pixels.reshape(half.pixels.shape[0], 2, half.pixels.shape[1], 2).mean(axis=(1, 3))
+    assert np.abs(half.pixels - averaged).mean() < 0.01
+    assert read_radiograph(data, least_side=max(large.shape) // 2 + 1).pixels.shape == large.shape
+
+
+@pytest.mark.parametrize(
+    "dataset",
+    [
+        make(np.kron(TWELVE, np.ones((4, 4), np.uint16)), PixelPaddingValue=0),
+        make(np.kron(TWELVE.astype(np.int16) - 2048, np.ones((4, 4), np.int16))),
+        make(np.stack([np.kron(hand(8), np.ones((4, 4), np.uint8))] * 3, axis=-1), 8),
+    ],
+    ids=["padding", "signed", "colour"],
+)
+def test_what_cannot_be_halved_is_decoded_whole(dataset: Dataset) -> None:
+    shape = (int(dataset.Rows), int(dataset.Columns))
+    assert read_radiograph(encode(dataset, uid.JPEG2000Lossless), least_side=100).pixels.shape == shape
+
+
+def test_what_of_the_header_is_passed_over_is_said() -> None:
+    whole = encode(make(WindowCenter=1234, WindowWidth=4096, RescaleSlope=5678, RescaleIntercept=0))
+    assert read_radiograph(whole).notes == ()
+    windowless, unscaled = whole.replace(b"1234", b"dark"), whole.replace(b"5678", b"much")
+    contradicting = encode(make(PatientBirthDate="19000101", StudyDate="20191215", PatientAge="009Y"))
+    for data, what in ((windowless, "WindowCenter"), (unscaled, "RescaleSlope"), (contradicting, "contradict")):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            (note,) = read_radiograph(data).notes
+        assert what in note
+        assert Texts("de").sentence(note).language == "de"
 
 
 @pytest.mark.parametrize(

@@ -321,6 +321,15 @@ def test_a_refused_radiograph_gets_a_report_without_a_measurement(source: Datase
     assert (evaluation.name, evaluation.value) == (codes.DCM.QualityAssessment, codes.RADLEX.NonDiagnosticQuality)
 
 
+def test_a_report_of_what_could_not_be_read_does_not_blame_the_radiograph(source: Dataset, tmp_path: Path) -> None:
+    unread = replace(REFUSED, refused_because="the header does not say the sex", refused_for_quality=False)
+    written = structured_report(source, unread, NOW)
+    assert (written.CompletionFlag, written.CompletionFlagDescription[-18:]) == ("PARTIAL", " could not be read")
+    (group,) = read_back(written, tmp_path).content.get_image_measurement_groups()
+    assert group.get_qualitative_evaluations() == []
+    assert complaints(save(written, tmp_path)) == []
+
+
 def test_without_laterality_the_site_is_a_hand_of_unknown_side(source: Dataset, tmp_path: Path) -> None:
     no_laterality(source)
     (group,) = read_back(report(source), tmp_path).content.get_image_measurement_groups()

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from carpal.exposure import cleared, light_problem
+from carpal.exposure import as_admitted, cleared, light_problem
 from carpal.phantom import draw_phantom
 from carpal.quality import Gate
 from carpal.radiograph import Radiograph, read_radiograph
@@ -38,6 +38,23 @@ def test_noise_is_smoothed_away(hand: np.ndarray) -> None:
     found = cleared(film, film, np.eye(3))
     assert (found.smoothed, found.problem) == (True, None)
     assert np.abs(found.pixels - hand).mean() < 0.5 * np.abs(film - hand).mean()
+
+
+def test_what_differs_from_pixel_to_pixel_on_a_thumbnail_stays(hand: np.ndarray) -> None:
+    small = noisy(cv2.resize(hand, (78, 100), interpolation=cv2.INTER_AREA), 0.06)
+    assert not cleared(small, small, np.eye(3)).smoothed
+    large = cv2.resize(small, (780, 1000), interpolation=cv2.INTER_NEAREST)
+    assert not np.array_equal(cleared(large, large, np.eye(3)).pixels, large)
+
+
+def test_one_learns_from_what_the_gate_hands_on(hand: np.ndarray) -> None:
+    height, width = hand.shape
+    turn = cv2.getRotationMatrix2D((width / 2, height / 2), 12, 1.0)
+    turn[:, 2] += 200  # room for its corners
+    askew = Radiograph(cv2.warpAffine(noisy(hand, 0.06) + 0.1, turn, (width + 400, height + 400)).clip(0, 1), "")
+    examined = Gate().examine(askew)
+    assert set(examined.quality.corrections) == {"straightened", "smoothed"}
+    np.testing.assert_array_equal(as_admitted(askew).pixels, examined.radiograph.pixels)
 
 
 @pytest.mark.parametrize("turns", [0, 1, 2, 3])

@@ -4,18 +4,12 @@ from __future__ import annotations
 
 import io
 import json
-import socket
-import subprocess
-import time
-import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pydicom
 import pytest
-from dicom_tools import tool
 from pydicom.dataset import Dataset
 
 pytest.importorskip("highdicom", reason="the dicom extra is not installed")
@@ -23,6 +17,7 @@ pytest.importorskip("pynetdicom", reason="pynetdicom is not installed")
 pytest.importorskip("dicomweb_client", reason="dicomweb-client is not installed")
 
 from dicomweb_client import DICOMwebClient
+from orthanc import Archive
 from pynetdicom import AE
 from pynetdicom.sop_class import (
     ComprehensiveSRStorage,
@@ -34,7 +29,6 @@ from test_dicom_write import WRITERS, odd_character_set, umlauts, utf8
 
 from carpal.phantom import write_phantom
 
-PLUGIN = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")
 STORED = (
     ComprehensiveSRStorage,
     SecondaryCaptureImageStorage,
@@ -43,83 +37,14 @@ STORED = (
 )
 
 
-@dataclass(frozen=True)
-class Archive:
-    """Where an Orthanc answers on this machine."""
-
-    dicom_port: int
-    http_port: int
-
-    def get(self, path: str) -> bytes:
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.http_port}{path}", timeout=20) as answer:
-            return answer.read()
-
-    def instance(self, uid: str, form: str = "file") -> bytes:
-        """What it stores under a SOP Instance UID: the whole ``file``, or the ``pdf`` within."""
-        query = json.dumps({"Level": "Instance", "Query": {"SOPInstanceUID": uid}}).encode()
-        request = urllib.request.Request(f"http://127.0.0.1:{self.http_port}/tools/find", data=query)
-        with urllib.request.urlopen(request, timeout=20) as answer:
-            (found,) = json.loads(answer.read())
-        return self.get(f"/instances/{found}/{form}")
-
-
-def free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    for each in sockets:
-        each.bind(("127.0.0.1", 0))
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
-
-
-def is_ready(archive: Archive) -> bool:
-    try:
-        return b"dicom-web" in archive.get("/plugins")
-    except (urllib.error.URLError, OSError):
-        return False
-
-
 @pytest.fixture(scope="module")
 def archive(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Archive]:
     """An empty Orthanc; its folder, ports and process are this module's alone."""
-    program = tool("Orthanc")
-    if not PLUGIN.is_file():
-        pytest.skip("the DICOMweb plug-in of Orthanc is not installed (Debian package orthanc-dicomweb)")
-    folder = tmp_path_factory.mktemp("orthanc")
-    dicom_port, http_port = free_ports(2)
-    configuration = folder / "orthanc.json"
-    configuration.write_text(
-        json.dumps(
-            {
-                "Name": "carpal tests",
-                "StorageDirectory": str(folder / "storage"),
-                "IndexDirectory": str(folder / "index"),
-                "DicomPort": dicom_port,
-                "HttpPort": http_port,
-                "RemoteAccessAllowed": False,
-                "AuthenticationEnabled": False,
-                "DicomAlwaysAllowStore": True,
-                "OverwriteInstances": False,
-                "Plugins": [str(PLUGIN)],
-                "DicomWeb": {"Enable": True, "Root": "/dicom-web/"},
-            }
-        )
-    )
-    log = (folder / "log.txt").open("w")
-    process = subprocess.Popen([program, str(configuration)], stdout=log, stderr=subprocess.STDOUT, cwd=folder)
-    archive = Archive(dicom_port, http_port)
+    archive = Archive(tmp_path_factory.mktemp("orthanc"))
     try:
-        deadline = time.monotonic() + 60
-        while not is_ready(archive):
-            assert process.poll() is None, (folder / "log.txt").read_text()
-            assert time.monotonic() < deadline, (folder / "log.txt").read_text()
-            time.sleep(0.05)
-        yield archive
+        yield archive.start()
     finally:
-        process.terminate()
-        process.wait(timeout=30)
-        log.close()
+        archive.stop()
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,18 +19,25 @@ from carpal.reader import Reading, years_and_months
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["annotated_picture", "is_annotation", "write_annotated"]
+__all__ = ["annotated_picture", "annotated_png", "is_annotation", "write_annotated"]
 
 _MARK = "carpal read --annotate"
 _LINE = 60  # characters of a note beside the radiograph
 
 
 def write_annotated(radiograph: Radiograph, reading: Reading, out: Path, evidence: Evidence | None = None) -> None:
-    """A PNG: the radiograph, the bone age, its interval and distribution, and what the reader must know; with
+    """A PNG file: the radiograph, the bone age, its interval and distribution, and what the reader must know; with
     ``evidence`` also where in the radiograph the age comes from."""
-    figure = _draw(radiograph, reading, evidence)
+    data = annotated_png(radiograph, reading, evidence)
     with replacing(out) as part:
-        figure.savefig(part, format="png", dpi=120, facecolor=figure.get_facecolor(), metadata={"Software": _MARK})
+        part.write_bytes(data)
+
+
+def annotated_png(radiograph: Radiograph, reading: Reading, evidence: Evidence | None = None) -> bytes:
+    """The bytes of that file."""
+    figure, file = _draw(radiograph, reading, evidence), io.BytesIO()
+    figure.savefig(file, format="png", dpi=120, facecolor=figure.get_facecolor(), metadata={"Software": _MARK})
+    return file.getvalue()
 
 
 def annotated_picture(

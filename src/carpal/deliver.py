@@ -30,7 +30,17 @@ from carpal.report import Given, Look, Report, make_report
 from carpal.report.texts import Texts
 from carpal.report.write import report_bytes
 
-__all__ = ["Delivery", "Request", "deliver_all", "findings_of", "format_deliveries"]
+__all__ = [
+    "Delivery",
+    "Request",
+    "deliver_all",
+    "failure_object",
+    "findings_of",
+    "format_deliveries",
+    "page_object",
+    "picture_object",
+    "report_object",
+]
 
 REPORT, PICTURE, PAGE = "sr.dcm", "sc.dcm", "report.dcm"
 
@@ -106,22 +116,47 @@ def _deliver(reader: Reader, path: Path, folder: Path, request: Request, written
         report = make_report(reader, radiograph, request.given)
         reading = report.reading
         refused = None if report.refusal is None else f"refused: {report.refusal.advice}"
-        findings = _findings(report, request)
-        written.append(_save(structured_report(source, findings, written_at), folder / REPORT))
+        age_months = request.given.age_months
+        written.append(_save(report_object(source, report, age_months, written_at), folder / REPORT))
         if reading is not None:
-            picture = annotated_picture(radiograph, reading, report.evidence)
-            written.append(_save(secondary_capture(source, picture, findings, written_at), folder / PICTURE))
-        pages, title = report_bytes(report, ".pdf", request.look), Texts(request.look.language).say("document_title")
-        written.append(_save(encapsulated_pdf(source, pages, title, written_at), folder / PAGE))
+            written.append(_save(picture_object(source, report, age_months, written_at), folder / PICTURE))
+        written.append(_save(page_object(source, report, request.look, written_at), folder / PAGE))
     except CarpalError as error:
         return Delivery(path, header, reading, tuple(written), refused or str(error))
     return Delivery(path, header, reading, tuple(written), refused)
 
 
-def _findings(report: Report, request: Request) -> Findings:
+def report_object(source: Dataset, report: Report, given_age_months: float | None, written_at: datetime) -> Dataset:
+    """The structured report about the radiograph of ``source``. Raises UnreadableRadiograph."""
+    return structured_report(source, _findings(report, given_age_months), written_at)
+
+
+def failure_object(source: Dataset, model: tuple[str, str], why: str, written_at: datetime) -> Dataset:
+    """A structured report which says, for the archive, why there is no reading at all. ``model`` is the name and the
+    SHA-256 of the one at work. Raises UnreadableRadiograph."""
+    name, digest = model
+    findings = Findings(name, digest, __version__, refused_because=why, refused_for_quality=False)
+    return structured_report(source, findings, written_at)
+
+
+def picture_object(source: Dataset, report: Report, given_age_months: float | None, written_at: datetime) -> Dataset:
+    """The secondary capture of a radiograph that was read. Raises InvalidArgument where it was refused or its header
+    says that an identity is burnt in, UnreadableRadiograph."""
+    if report.reading is None:
+        raise InvalidArgument("a refused radiograph has no bone age to draw: no secondary capture is made")
+    picture = annotated_picture(report.radiograph, report.reading, report.evidence)
+    return secondary_capture(source, picture, _findings(report, given_age_months), written_at)
+
+
+def page_object(source: Dataset, report: Report, look: Look, written_at: datetime) -> Dataset:
+    """The PDF page as a DICOM object. Raises InvalidArgument, UnreadableRadiograph."""
+    title = Texts(look.language).say("document_title")
+    return encapsulated_pdf(source, report_bytes(report, ".pdf", look), title, written_at)
+
+
+def _findings(report: Report, given_age_months: float | None) -> Findings:
     """The age is the header's even where it is no child's: the report says what was said."""
-    given, stated = request.given.age_months, report.radiograph.age_months
-    age_months = stated if given is None else given
+    age_months = report.radiograph.age_months if given_age_months is None else given_age_months
     if report.reading is None:
         return _refused(report, age_months)
     sds = tuple((score.reference, round(score.sds, 2)) for score in report.assessment.sds if score.sds is not None)

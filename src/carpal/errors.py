@@ -12,19 +12,21 @@ CarpalError
 │   └── WeightsUnavailable   initial weights that cannot be had here
 ├── MissingDependency        an optional part of carpal is not installed
 └── ServiceRefusal           a request that ``carpal serve`` does not grant
-    ├── Unauthenticated      no token, or one that is not known
-    ├── Forbidden            a token whose role does not allow it, a foreign web page
+    ├── Unauthenticated      no token and no session, or none that is known
+    ├── Forbidden            a role that does not allow it, a foreign web page, no proof that it is ours
     ├── NotFound             there is no such reading
     ├── Gone                 the reading is there, what it was made from is not
     ├── KeyReused            an idempotency key that belongs to another request
     ├── RequestTooLarge      a body of more bytes than are taken
     ├── RequestTooSlow       a body that does not arrive
+    ├── NotWanted            a DICOM object that is no hand radiograph by the service's rule
     └── ComeBackLater        not now, and when
         ├── TooManyRequests  more than one client may ask for
         └── Busy             more than the service can do now
 
 Each message is one sentence for a person: what was wrong with which file, and what to do. What an error means to a
-shell (``exit_code``) and to a web client (``http_status``) is said here and nowhere else.
+shell (``exit_code``), to a web client (``http_status``) and to a DICOM peer (``dicom_status``, PS3.4 B.2.3) is said
+here and nowhere else.
 """
 
 from __future__ import annotations
@@ -43,6 +45,7 @@ __all__ = [
     "MissingSex",
     "ModelError",
     "NotFound",
+    "NotWanted",
     "RefusedRadiograph",
     "RequestTooLarge",
     "RequestTooSlow",
@@ -58,16 +61,18 @@ __all__ = [
 
 class CarpalError(Exception):
     """Anything carpal refuses to do, said in one sentence; the command line exits with ``exit_code``, the service
-    answers with ``http_status``."""
+    answers with ``http_status``, or with ``dicom_status`` to a C-STORE and within a STOW-RS answer."""
 
     exit_code = 2
     http_status = 500
+    dicom_status = 0x0110  # processing failure
 
 
 class InvalidArgument(CarpalError, ValueError):
     """An argument that cannot be meant."""
 
     http_status = 422
+    dicom_status = 0xA900  # the data set is not what the request says
 
 
 class MissingSex(InvalidArgument):
@@ -78,6 +83,7 @@ class UnreadableRadiograph(CarpalError):
     """The file cannot be read as one radiograph."""
 
     http_status = 422
+    dicom_status = 0xC000  # cannot understand
 
 
 class ImageTooLarge(UnreadableRadiograph):
@@ -125,7 +131,7 @@ class ServiceRefusal(CarpalError):
 
 
 class Unauthenticated(ServiceRefusal):
-    """No token, or one that is not known."""
+    """No token and no session, or none that is known."""
 
     http_status = 401
 
@@ -134,6 +140,7 @@ class Forbidden(ServiceRefusal):
     """The caller is known, and may not."""
 
     http_status = 403
+    dicom_status = 0x0124  # not authorized
 
 
 class NotFound(ServiceRefusal):
@@ -158,6 +165,7 @@ class RequestTooLarge(ServiceRefusal):
     """A body of more bytes than are taken."""
 
     http_status = 413
+    dicom_status = 0xA700  # out of resources
 
 
 class RequestTooSlow(ServiceRefusal):
@@ -166,8 +174,17 @@ class RequestTooSlow(ServiceRefusal):
     http_status = 408
 
 
+class NotWanted(ServiceRefusal):
+    """A DICOM object that is no hand radiograph by the service's rule."""
+
+    http_status = 422
+    dicom_status = 0xC001  # cannot understand, of carpal's own choice
+
+
 class ComeBackLater(ServiceRefusal):
     """Not now; ``retry_after_s`` says when to come back."""
+
+    dicom_status = 0xA700  # out of resources
 
     def __init__(self, message: str, retry_after_s: int) -> None:
         super().__init__(message)

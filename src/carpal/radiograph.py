@@ -15,6 +15,7 @@ import stat
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, BinaryIO, Literal, get_args
 
 import numpy as np
@@ -43,7 +44,8 @@ class Radiograph:
     """One radiograph, upright or not, with what its header says about the child.
 
     ``pixels`` is (H, W) float32 in 0..1, bone bright, read-only. ``digest`` is the SHA-256 of the file's bytes.
-    Names and patient ids are never kept. Raises InvalidArgument for values that cannot be meant.
+    Names and patient ids are never kept; ``notes`` say what of the header was passed over. Raises InvalidArgument for
+    values that cannot be meant.
     """
 
     pixels: NDArray[np.float32]
@@ -52,9 +54,11 @@ class Radiograph:
     laterality: Laterality | None = None
     sex: Sex | None = None
     age_months: float | None = None
+    study_date: date | None = None
     study_uid: str | None = None
     series_uid: str | None = None
     instance_uid: str | None = None
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         pixels = self.pixels
@@ -76,11 +80,12 @@ class Radiograph:
         object.__setattr__(self, "pixels", view)
 
 
-def read_radiograph(source: str | os.PathLike[str] | bytes | BinaryIO) -> Radiograph:
+def read_radiograph(source: str | os.PathLike[str] | bytes | BinaryIO, *, least_side: int | None = None) -> Radiograph:
     """Read one radiograph from a path, from a file's bytes or from a binary file object.
 
     PNG, JPEG, TIFF, BMP and DICOM are told apart by content, never by name. Colour becomes grey by ITU-R 601 luma,
-    transparent pixels become black (as dark as air), EXIF and TIFF orientation are applied.
+    transparent pixels become black (as dark as air), EXIF and TIFF orientation are applied. With ``least_side`` a
+    JPEG 2000 may be decoded at a half, a quarter ... of its size, as long as its long side has that many pixels.
 
     Raises ImageTooLarge (nothing was decoded) or UnreadableRadiograph for whatever cannot be read as one radiograph,
     InvalidArgument for a source that is none of the three kinds. Each message is one sentence naming the file.
@@ -89,7 +94,7 @@ def read_radiograph(source: str | os.PathLike[str] | bytes | BinaryIO) -> Radiog
     try:
         with QUIET:
             data = _bytes_of(source)
-            return _read(data)
+            return _read(data, least_side)
     except CarpalError as refusal:
         raise type(refusal)(f"cannot read {name}: {refusal}") from None
     except MemoryError:
@@ -156,10 +161,10 @@ def _check_bytes(size: int) -> None:
 # --------------------------------------------------------------------------- from bytes to a radiograph
 
 
-def _read(data: bytes) -> Radiograph:
+def _read(data: bytes, least_side: int | None) -> Radiograph:
     digest = hashlib.sha256(data).hexdigest()
     if is_dicom(data):
-        return _read_dicom(data, digest)
+        return _read_dicom(data, digest, least_side)
     for magic, decode in _RASTERS.items():
         if data.startswith(magic):
             values, minimum_is_white = decode(data)
@@ -179,24 +184,29 @@ def is_dicom(data: bytes) -> bool:
     return little or data[:3] == b"\x00\x08\x00"
 
 
-def _read_dicom(data: bytes, digest: str) -> Radiograph:
-    from carpal.dicom import header, read  # pydicom costs 0.3 s to import: only those pay who read DICOM
+def _read_dicom(data: bytes, digest: str, least_side: int | None) -> Radiograph:
+    from carpal.dicom import grey, header, read  # pydicom costs 0.3 s to import: only those pay who read DICOM
 
     dataset = read.parse(data, MAX_FILE_BYTES)
     rows, columns = read.dimensions(dataset)
     _check_dimensions(columns, rows)
-    values, minimum_is_white = read.decode(dataset)
+    values, minimum_is_white = read.decode(dataset, least_side)
     facts = header.read_facts(dataset)
+    spacing = facts.spacing_mm
+    if spacing is not None:  # of what was decoded
+        spacing = (spacing[0] * (rows / values.shape[0]), spacing[1] * (columns / values.shape[1]))
     return Radiograph(
         pixels=_to_unit(values, minimum_is_white),
         digest=digest,
-        spacing_mm=facts.spacing_mm,
+        spacing_mm=spacing,
         laterality=facts.laterality,
         sex=facts.sex,
         age_months=facts.age_months,
+        study_date=facts.study_date,
         study_uid=facts.study_uid,
         series_uid=facts.series_uid,
         instance_uid=facts.instance_uid,
+        notes=(*facts.notes, *grey.not_applied(dataset)),
     )
 
 

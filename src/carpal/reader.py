@@ -128,7 +128,7 @@ class Reader:
         prepared = prepare(examined.radiograph, self.facts.recipe)
         seen = self.distributions(prepared.pixels[None], [chosen])[0]
         distribution = self.site.distribution(seen, chosen) if self.site else seen
-        notes = _quality_notes(quality) + _notes(prepared, given, radiograph.sex, chosen)
+        notes = _quality_notes(quality) + _notes(prepared, given, radiograph.sex, chosen) + radiograph.notes
         if self.facts.calibration.is_none:
             notes += ("the interval is the network's own: it was never calibrated",)
         interval = self.interval(seen, chosen)

@@ -38,6 +38,7 @@ def test_a_girl_is_told_in_text_and_json(tmp_path: Path) -> None:
         ("--sex F --age 150y --bone-age 100", "no child's"),
         ("--sex F --age 9y --bone-age 100 --height-cm 51.6", "inches"),
         ("--sex F --birth 2025-01-01 --study 2024-01-01 --bone-age 100", "lies after the study"),
+        ("--sex F --birth 2025-01-01 --study 2125-01-01 --bone-age 100", "still to come"),
         ("--sex F --birth 2025-01-01 --bone-age 100", "--birth needs --study"),
         ("--sex F --age 9y --study 2025-01-01 --bone-age 100", "not both"),
         ("--sex F --birth 1.1.2015 --study 2024-01-01 --bone-age 100", "is no date"),

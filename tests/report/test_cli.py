@@ -90,6 +90,12 @@ def test_bad_input_gets_one_sentence(typed: str, message: str, phantom_png: Path
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_folder_is_no_file_to_write(phantom_png: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.pdf").mkdir()
+    done = carpal(phantom_png, "--sex", "F", "-o", tmp_path / "a.pdf")
+    assert done.returncode == 2 and done.stderr.endswith("a.pdf is a folder: name a file in it\n")
+
+
 def test_what_a_report_is_made_from_is_not_overwritten(phantom_png: Path, tmp_path: Path) -> None:
     site = tmp_path / "site.json"
     site.write_text("{}", encoding="utf-8")

@@ -60,7 +60,7 @@ def test_a_key_that_is_not_there_is_an_error() -> None:
 
 def test_another_language_is_another_column(monkeypatch: pytest.MonkeyPatch) -> None:
     table = {row["key"]: {"en": row["en"], "de": row["de"], "xx": row["en"].upper()} for row in ROWS}
-    monkeypatch.setattr(module, "_table", lambda: table)
+    monkeypatch.setattr(module, "_table", lambda room: table)
     assert languages() == ("en", "de", "xx")
     assert Texts("xx").say("sex.F") == "GIRL"
     assert Texts("xx").sentence("the child's age is not known").text == "THE CHILD'S AGE IS NOT KNOWN"

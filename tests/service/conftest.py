@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -12,6 +14,9 @@ pytest.importorskip("fastapi", reason="needs pip install '.[serve]'")
 from carpal.phantom import write_phantom
 
 from .serving import Server, Start
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 
 @pytest.fixture(scope="module")
@@ -35,3 +40,16 @@ def small_hand(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """A small radiograph, quick to read."""
     path = tmp_path_factory.mktemp("small") / "hand.png"
     return write_phantom(path, 100, "F", seed=1, shape=(512, 400)).read_bytes()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Debian's Chromium. A module's own, because Playwright's event loop runs for as long as it is there."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="needs pip install playwright")
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("chromium is not installed: pages cannot be looked at")
+    with sync_api.sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        yield launched
+        launched.close()

@@ -23,6 +23,7 @@ class Server:
         self.options = [str(option) for option in options]
         self.process: subprocess.Popen[str] | None = None
         self.url = ""
+        self.dicom_port = 0
         self._log: list[str] = []
 
     def start(self) -> Server:
@@ -30,9 +31,12 @@ class Server:
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         assert self.process.stdout is not None
         threading.Thread(target=self._keep_log, args=(self.process,), daemon=True).start()
-        first = self.process.stdout.readline()
-        assert first.startswith("carpal serves on "), self.log
-        self.url = first.split()[-1]
+        said = self.process.stdout.readline()
+        if said.startswith("carpal receives on "):
+            self.dicom_port = int(said.rsplit(":", 1)[1])
+            said = self.process.stdout.readline()
+        assert said.startswith("carpal serves on "), self.log
+        self.url = said.split()[-1]
         return self
 
     def _keep_log(self, process: subprocess.Popen[str]) -> None:

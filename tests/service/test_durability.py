@@ -20,9 +20,10 @@ KILLS = 4
 CLIENTS = 3
 
 
-def client_until(stop: threading.Event, server: object, hand: bytes, numbers: Iterator[int]) -> dict[int, str]:
+def client_until(
+    stop: threading.Event, server: object, hand: bytes, numbers: Iterator[int], acknowledged: dict[int, str]
+) -> None:
     """One client that sends radiograph after radiograph, each with its key until it is acknowledged; number and id."""
-    acknowledged: dict[int, str] = {}
     while not stop.is_set():
         number = next(numbers)
         while number not in acknowledged and not stop.is_set():
@@ -38,7 +39,6 @@ def client_until(stop: threading.Event, server: object, hand: bytes, numbers: It
                 stop.wait(0.2)
             else:
                 acknowledged[number] = answer.json()["id"]
-    return acknowledged
 
 
 def test_killed_at_random_moments_under_load_nothing_is_lost_and_nothing_read_twice(
@@ -46,15 +46,18 @@ def test_killed_at_random_moments_under_load_nothing_is_lost_and_nothing_read_tw
 ) -> None:
     server = start("--rate", 100000, "--queue", 30)
     stop, chance = threading.Event(), random.Random(5)
+    acknowledged: dict[int, str] = {}
     with ThreadPoolExecutor(CLIENTS) as threads:
         streams = [iter(range(k * 10**6, (k + 1) * 10**6)) for k in range(CLIENTS)]
-        clients = [threads.submit(client_until, stop, server, small_hand, stream) for stream in streams]
-        for _ in range(KILLS):
-            threading.Event().wait(chance.uniform(0.2, 1.2))
+        clients = [threads.submit(client_until, stop, server, small_hand, stream, acknowledged) for stream in streams]
+        for kill in range(KILLS):
+            until(lambda enough=3 * (kill + 1): len(acknowledged) >= enough)  # however slow the machine is
+            threading.Event().wait(chance.uniform(0, 1))
             server.end(signal.SIGKILL)
             server.start()
         stop.set()
-        acknowledged = {number: reading for client in clients for number, reading in client.result().items()}
+        for client in clients:
+            client.result()
     assert len(acknowledged) >= 10
     with server.client() as client:
         until(lambda: client.get("/health").json()["waiting"] == 0)

@@ -12,8 +12,11 @@ pytest.importorskip("fastapi", reason="needs pip install '.[serve]'")
 from carpal.errors import Busy, InvalidArgument, RequestTooSlow, TooManyRequests
 from carpal.service.database import Database
 from carpal.service.guard import Guard, RateLimit
+from carpal.service.sessions import Sessions
 from carpal.service.settings import Settings
 from carpal.service.tokens import Tokens
+
+from .inside import Inside
 
 
 def test_a_client_may_burst_and_then_goes_at_its_rate() -> None:
@@ -53,13 +56,33 @@ def test_a_body_that_dribbles_and_one_request_too_many(tmp_path: Path) -> None:
         raise AssertionError("nothing is answered")
 
     async def both() -> list[object]:
-        guard = Guard(read_body, settings, Tokens(Database(tmp_path)))
+        database = Database(tmp_path)
+        guard = Guard(read_body, settings, Tokens(database), Sessions(database))
         first, second = (guard(dict(scope), dribble, send) for _ in range(2))
         return await asyncio.gather(first, second, return_exceptions=True)
 
     slow, second = asyncio.run(both())
     assert isinstance(slow, RequestTooSlow)
     assert isinstance(second, Busy)
+
+
+def test_an_error_of_its_own_is_a_problem_that_quotes_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    inside = Inside(tmp_path)
+
+    def break_down(reading_id: str) -> None:
+        raise RuntimeError(f"{reading_id} Mueller^Anna")
+
+    monkeypatch.setattr(inside.store, "get", break_down)
+    answer = inside.ask("GET", f"/readings/{'0' * 32}")
+    assert (answer.status_code, answer.headers["content-type"]) == (500, "application/problem+json")
+    assert answer.json()["type"] == "urn:carpal:carpal-error"
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+    [line] = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
+    assert line.startswith("RuntimeError at ")
+    assert "test_guard.py" in line
+    assert "Mueller" not in caplog.text + answer.text
 
 
 @pytest.mark.parametrize(

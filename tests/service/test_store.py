@@ -7,12 +7,15 @@ import os
 import threading
 import uuid
 from collections.abc import Iterator
+from importlib import resources
 from pathlib import Path
 
 import pytest
 
 pytest.importorskip("sqlalchemy")
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, make_url, text
 from sqlalchemy.exc import DBAPIError
@@ -21,6 +24,7 @@ from carpal.errors import Busy, InvalidArgument, KeyReused, NotFound, Unauthenti
 from carpal.service.audit import entries
 from carpal.service.blobs import stream_digest
 from carpal.service.database import Database
+from carpal.service.facts import Facts
 from carpal.service.readings import ReadingStore
 from carpal.service.records import Claim, Order, Outcome, Query, StoredReading
 from carpal.service.tables import METADATA
@@ -80,6 +84,55 @@ def test_migrations_make_the_tables_that_the_code_knows(database: Database) -> N
 def test_an_opened_store_can_be_opened_again(tmp_path: Path, url: str | None) -> None:
     accept(ReadingStore(Database(tmp_path, url), tmp_path))
     assert len(ReadingStore(Database(tmp_path, url), tmp_path).find(Query()).readings) == 1
+
+
+def test_a_store_with_the_first_tables_only_keeps_what_it_holds(tmp_path: Path, url: str | None) -> None:
+    engine = create_engine(url or f"sqlite:///{tmp_path / 'carpal.sqlite'}")
+    config = Config()
+    config.set_main_option("script_location", str(resources.files("carpal.service") / "migrations"))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        connection.execute(
+            text(
+                "INSERT INTO readings (id, state, file_sha256, sex, accept_anything, created_by, created_s, deaths) "
+                f"VALUES ('{'a' * 32}', 'queued', '{'0' * 64}', 'F', false, 'anna', 1, 0)"
+            )
+        )
+        connection.execute(text(f"INSERT INTO idempotency_keys VALUES ('anna', 'k', '{'a' * 32}', 'digest')"))
+    engine.dispose()
+    database = Database(tmp_path, url)
+    kept = ReadingStore(database, tmp_path).get("a" * 32)
+    assert (kept.sex, kept.source, kept.is_dicom, kept.facts, kept.child_id) == ("F", "rest", False, Facts(), None)
+    with database.reading() as connection:
+        assert connection.execute(text("SELECT count(*) FROM idempotency_keys")).scalar() == 1
+    database.close()
+
+
+def test_readings_with_one_code_are_of_one_child_until_the_last_is_gone(store: ReadingStore) -> None:
+    first, second, other = (accept(store, facts=Facts(child=code)) for code in ("K 7", " K 7 ", "k 7"))
+    assert first.child_id == second.child_id != other.child_id
+    store.delete(first.id, "anna")
+    assert store.children.get(second.child_id or "").code == "K 7"
+    assert store.purge(before_s=2e10, who="anna") == 0  # it waits
+    store.delete(second.id, "anna")
+    with pytest.raises(NotFound):
+        store.children.get(second.child_id or "")
+
+
+def test_whatever_tells_of_a_deleted_reading_goes_with_it(store: ReadingStore) -> None:
+    first, second = (accept(store, facts=Facts(child="K 7")) for _ in range(2))
+    other = accept(store, facts=Facts(child="K 8"))
+    owners = [second.id, first.child_id or "", other.id]
+    for owner in owners:
+        path = store.shelf.path(owner, "report.pdf")
+        path.parent.mkdir()
+        path.write_bytes(b"pdf")
+    store.delete(first.id, "anna")
+    assert list(store.shelf.owners()) == [other.id]
+    store.shelf.path("0" * 32, "report.pdf").parent.mkdir()
+    store.purge(before_s=0, who="anna")
+    assert list(store.shelf.owners()) == [other.id]  # what belongs to nobody is swept up
 
 
 def test_what_is_accepted_lies_under_its_digest(store: ReadingStore) -> None:
@@ -176,14 +229,16 @@ def test_a_full_queue_takes_nothing_but_knows_its_keys(store: ReadingStore) -> N
 def test_purging_spares_what_waits_and_sweeps_files_of_nobody(store: ReadingStore) -> None:
     done, waiting = accept(store, b"a"), accept(store, b"b")
     store.finish(claimed(store), DONE)
-    store.picture(done).write_bytes(b"png")
+    page = store.shelf.path(done.id, "report.pdf")
+    page.parent.mkdir()
+    page.write_bytes(b"pdf")
     store.blobs.put(orphan := "0" * 64, io.BytesIO(b"left by a kill"))
     assert store.purge(before_s=0, who="anna") == 0
     assert not store.blobs.has(orphan)
     assert store.purge(before_s=2e10, who="anna") == 1
     assert [stored.id for stored in store.find(Query()).readings] == [waiting.id]
     assert [entry.reading_id for entry in entries(store.database) if entry.what == "purged"] == [done.id]
-    assert not store.picture(done).exists()
+    assert not page.parent.exists()
     assert list(store.blobs.digests()) == [waiting.file_sha256]
 
 
@@ -201,7 +256,7 @@ def test_pages_do_not_shift_when_readings_come_and_go(store: ReadingStore) -> No
 def test_the_audit_log_says_who_and_can_only_be_added_to(store: ReadingStore) -> None:
     stored = accept(store)
     store.finish(claimed(store), DONE)
-    store.viewed(store.get(stored.id), "ben")
+    store.viewed([store.get(stored.id)], "ben")
     store.delete(stored.id, "clara")
     log = [(entry.who, entry.what, entry.model_sha256) for entry in entries(store.database)]
     expected = [("anna", "accepted", None), ("anna", "done", "m"), ("ben", "viewed", "m"), ("clara", "deleted", "m")]

@@ -21,6 +21,24 @@ def test_the_cache_holds_what_prepare_makes(phantom_set: Path, tmp_path: Path) -
     assert isinstance(cache.array, np.memmap)
 
 
+def test_the_cache_is_of_radiographs_as_the_gate_hands_them_on(tmp_path: Path) -> None:
+    from PIL import Image
+
+    from carpal.exposure import as_admitted
+    from carpal.phantom import draw_phantom
+    from carpal.training.datasets import Dataset, Sample
+
+    film = draw_phantom(120, "F", seed=3).pixels
+    grainy = np.clip(film + np.random.default_rng(1).normal(0, 0.06, film.shape), 0, 1)
+    path = tmp_path / "1.png"
+    Image.fromarray((grainy * 255).astype(np.uint8)).save(path)
+    sample = Sample("1", path, 120.0, "F")
+    cache = prepared_cache(Dataset(tmp_path, (sample,)), HandCrop(size=96), tmp_path / "cache", workers=1)
+    given = load_radiograph(sample)
+    np.testing.assert_array_equal(cache.image(0), prepare(as_admitted(given), HandCrop(size=96)).pixels)
+    assert not np.array_equal(cache.image(0), prepare(given, HandCrop(size=96)).pixels)
+
+
 def test_a_selection_shows_the_right_radiographs(phantom_set: Path, tmp_path: Path) -> None:
     cache = prepared_cache(read_dataset(phantom_set), HandCrop(size=48), tmp_path, workers=1)
     chosen = cache.only(["1005", "1030"])

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
-import pickle
 import socket
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from carpal.bulk.pool import Job
 from carpal.bulk.reading import PartReader, Plan
+from carpal.bulk.work import Item
 from carpal.errors import CarpalError, MissingDependency
 
 __all__ = ["make_with_ray"]
@@ -27,8 +29,8 @@ class _Actor:
         self._reader = PartReader(plan)
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
-        index, items = pickle.loads(row["job"])
-        self._reader.make(index, items)
+        items = [Item(**item) for item in json.loads(row["items"])]
+        self._reader.make(int(row["index"]), items)
         return {"rows": len(items)}
 
 
@@ -52,7 +54,7 @@ def make_with_ray(plan: Plan, jobs: Sequence[Job], address: str, tell: Callable[
         # A core stays free: where the actors hold all of them, the tasks that feed them wait for ever.
         cores = int(ray.cluster_resources().get("CPU", 1))
         actors = ActorPoolStrategy(size=max(1, min(cores - 1, len(jobs))))
-        rows = [{"job": pickle.dumps((job.index, job.items))} for job in jobs]
+        rows = [{"index": job.index, "items": json.dumps([asdict(item) for item in job.items])} for job in jobs]
         made = from_items(rows, override_num_blocks=len(rows)).map(
             _Actor, fn_constructor_args=(plan,), compute=actors, num_cpus=1 if cores > 1 else 0.5
         )

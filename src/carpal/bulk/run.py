@@ -30,12 +30,14 @@ _LEAST_ROWS, _MOST_ROWS, _USUAL_PARTS = 16, 1000, 64
 @dataclass(frozen=True)
 class Settings:
     """What the readings depend on. ``sex`` is that of every radiograph of a folder; ``part_rows`` None means a 64th of
-    the work, at least 16 and at most 1000. Raises InvalidArgument."""
+    the work, at least 16 and at most 1000; ``reduced`` decodes JPEG 2000 no larger than the network needs. Raises
+    InvalidArgument."""
 
     model: str = "default"
     sex: str | None = None
     accept_anything: bool = False
     part_rows: int | None = None
+    reduced: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "sex", check_sex(self.sex))
@@ -102,6 +104,8 @@ def run_bulk(
     MissingDependency, CarpalError.
     """
     model = find_model(settings.model)
+    if out.exists() and not out.is_dir():
+        raise InvalidArgument(f"--out {out}: that is a file; name a folder for the parts")
     if source.startswith("memory://") and workers.count != 0:
         raise InvalidArgument(f"{source}: only the process that holds it can read it: give --workers 0")
     work = find_work(source, settings.sex)
@@ -117,7 +121,7 @@ def run_bulk(
     total = sum(rows.values())
     kept = total - sum(rows[index] for index in todo)
     progress(kept, total)
-    plan = Plan(folder, str(model), settings.accept_anything)
+    plan = Plan(folder, str(model), settings.accept_anything, settings.reduced)
     if todo:
         jobs = (Job(index, work.items(index * part_rows, part_rows)) for index in todo)
         _make(plan, jobs, workers, lambda done: progress(kept + done, total))
@@ -140,6 +144,7 @@ def _facts(settings: Settings, model: Path, work: Work, part_rows: int) -> dict[
         "preparation": PREPARATION,
         "sex": settings.sex,
         "accept_anything": settings.accept_anything,
+        "reduced": settings.reduced,
         "rows": len(work),
         "part_rows": part_rows,
         "work_sha256": work.digest(),

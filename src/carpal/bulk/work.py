@@ -114,7 +114,8 @@ def _rows_of_table(source: str) -> Iterator[TableRow]:
     except (OSError, ImportError, ValueError, pa.ArrowException) as error:
         if isinstance(error, InvalidArgument):
             raise
-        raise InvalidArgument(f"{source}: not a readable table ({type(error).__name__})") from error
+        why = (getattr(error, "strerror", None) or "it is damaged, or no table of that kind").lower()
+        raise InvalidArgument(f"{source}: not a readable table: {why}") from error
 
 
 def _opened(source: str) -> Any:

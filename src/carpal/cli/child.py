@@ -37,6 +37,8 @@ PaperName = Annotated[str, typer.Option("--paper", metavar="a4|letter", help="Pa
 
 def age_and_birth(age: str | None, birth: str | None, study: str | None) -> tuple[float | None, date | None]:
     """Months of age, and the date of birth for a history by dates. Raises InvalidArgument."""
+    from datetime import date as day
+
     from carpal.errors import InvalidArgument
     from carpal.growth import age_between, parse_age, parse_date
 
@@ -45,6 +47,9 @@ def age_and_birth(age: str | None, birth: str | None, study: str | None) -> tupl
     if age is not None and study is not None:
         raise InvalidArgument("give --age, or --birth and --study, not both")
     born = None if birth is None else parse_date(birth)
+    for text in (birth, study):
+        if text is not None and parse_date(text) > day.today():
+            raise InvalidArgument(f"{text} is still to come: give the date of birth and that of the radiograph")
     if born is not None and study is not None:
         return age_between(born, parse_date(study)), born
     return None if age is None else parse_age(age), born

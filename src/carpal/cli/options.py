@@ -20,6 +20,7 @@ __all__ = [
     "need_bulk",
     "need_fastapi",
     "need_highdicom",
+    "need_pynetdicom",
     "need_torch",
     "print_problems",
     "view_set",
@@ -66,6 +67,11 @@ def need_fastapi() -> None:
 def need_highdicom() -> None:
     """Raises MissingDependency, naming what to install, where the dicom extra is absent."""
     _need("dicom", "highdicom")
+
+
+def need_pynetdicom() -> None:
+    """Raises MissingDependency, naming what to install, where the DICOM node's part of the serve extra is absent."""
+    _need("serve", "pynetdicom")
 
 
 def need_bulk() -> None:

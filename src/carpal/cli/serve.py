@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
 from carpal.cli.options import need_fastapi
+from carpal.cli.serve_dicom import DicomOptions
 
 if TYPE_CHECKING:
     from carpal.service.database import Database
@@ -48,6 +50,24 @@ def serve(
     seconds_per_file: Annotated[float, typer.Option(help="After that a reading is ended.")] = 60.0,
     tls_cert: Annotated[Optional[Path], typer.Option(metavar="FILE.pem", help="HTTPS with this certificate.")] = None,
     tls_key: Annotated[Optional[Path], typer.Option(metavar="FILE.pem", help="And its key.")] = None,
+    dicom_port: Annotated[Optional[int], typer.Option(help="Take radiographs by C-STORE too; 0: any.")] = None,
+    dicom_host: Annotated[str, typer.Option(help="Where; beyond this machine only with peers.")] = "127.0.0.1",
+    ae_title: Annotated[str, typer.Option(help="What carpal is called among DICOM nodes.")] = "CARPAL",
+    dicom_peers: Annotated[str, typer.Option(metavar="AET[@HOST],...", help="Who alone may send by C-STORE.")] = "",
+    dicom_rule: Annotated[
+        Optional[Path], typer.Option(metavar="FILE.json", help="Which DICOM objects are hand radiographs.")
+    ] = None,
+    dicom_others: Annotated[str, typer.Option(metavar="pass|refuse", help="What becomes of other objects.")] = "pass",
+    send_to: Annotated[
+        Optional[list[str]],
+        typer.Option(metavar="URL", help="dicom://AET@host:port or https://host/path: results go there; repeatable."),
+    ] = None,
+    send: Annotated[str, typer.Option(help="Which results: some of sr, sc and pdf.")] = "sr,sc",
+    send_authorization: Annotated[
+        Optional[Path],
+        typer.Option(metavar="FILE", help="Lines of HOST and its Authorization header; or CARPAL_SEND_AUTHORIZATION."),
+    ] = None,
+    demo: Annotated[bool, typer.Option("--demo", help="Drawn hands only, in a store that is gone at the end.")] = False,
 ) -> None:
     """Serve readings over HTTP until stopped by SIGTERM or Ctrl-C; what is not finished then is read next time."""
     if context.invoked_subcommand is not None:
@@ -55,26 +75,53 @@ def serve(
         return
     need_fastapi()
     from carpal.service.server import serve as run
+    from carpal.service.server import serve_demo
     from carpal.service.settings import Settings
 
     chosen = {} if workers is None else {"workers": workers}
-    run(
-        Settings(
-            data=data,
-            database_url=database,
-            host=host,
-            port=port,
-            model=model,
-            calibration=calibration,
-            queue=queue,
-            seconds_per_file=seconds_per_file,
-            body_mib=max_mib,
-            requests_per_minute=rate,
-            tls_cert=tls_cert,
-            tls_key=tls_key,
-            **chosen,
-        )
+    dicom = DicomOptions(
+        port=dicom_port,
+        host=dicom_host,
+        ae_title=ae_title,
+        peers=dicom_peers,
+        rule=dicom_rule,
+        others=dicom_others,
+        max_mib=max_mib,
+        send_to=tuple(send_to or ()),
+        send=send,
+        authorization=send_authorization,
     )
+    settings = Settings(
+        data=data,
+        database_url=database,
+        host=host,
+        port=port,
+        model=model,
+        calibration=calibration,
+        queue=queue,
+        seconds_per_file=seconds_per_file,
+        body_mib=max_mib,
+        requests_per_minute=rate,
+        tls_cert=tls_cert,
+        tls_key=tls_key,
+        dicom=dicom.settings(),
+        **chosen,
+    )
+    if not demo:
+        run(settings)
+        return
+    _refuse_beside_demo(context)
+    serve_demo(lambda folder: replace(settings, data=folder, database_url=None))
+
+
+def _refuse_beside_demo(context: typer.Context) -> None:
+    from carpal.errors import InvalidArgument
+
+    for name in ("data", "database", "dicom_port", "send_to"):
+        source = context.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
+            option = f"--{name.replace('_', '-')}"
+            raise InvalidArgument(f"--demo has a store of its own and no DICOM node: leave out {option}")
 
 
 def _refuse_options_before(context: typer.Context) -> None:
@@ -181,3 +228,22 @@ def purge(
 
         gone = ReadingStore(opened, data).purge(time.time() - 86400 * older_than, _WHO)
         print(f"{gone} readings are gone")
+
+
+@app.command("outbox")
+def outbox(
+    retry: Annotated[bool, typer.Option("--retry", help="Try at once whatever waits; a running server does.")] = False,
+    data: _Data = _DATA,
+    database: _Url = None,
+) -> None:
+    """Say which results wait to be sent, and why."""
+    from carpal.cli.serve_dicom import format_outbox
+
+    with _database(data, database) as opened:
+        from carpal.service.outbox import Outbox
+
+        box = Outbox(opened)
+        if retry:
+            print(f"{box.hurry()} results are tried again")
+        else:
+            print(format_outbox(box.overview()), end="")

@@ -3,14 +3,15 @@ process, and pylibjpeg's RLE, which panics on a damaged frame and prints a backt
 
 One worker per carpal process is started with the first such frame (0.4 s), serves all later ones, is started again
 after an abort, and ends when its parent does. It is given the pixel description and the frame, nothing else of the
-header, and its standard error goes nowhere. A message is its length (8 bytes) and a pickle; both ends are this file.
+header, and its standard error goes nowhere. A message is two parts, each behind its length (8 bytes): JSON and bytes.
+No pickle: whoever takes the worker over with a crafted frame must not get any further by what it answers.
 """
 
 from __future__ import annotations
 
 import atexit
+import json
 import os
-import pickle
 import subprocess
 import sys
 import tempfile
@@ -34,7 +35,7 @@ def decode_frame(frame: bytes, description: dict[str, Any], syntax: str) -> NDAr
 
     Raises DecodingFailed.
     """
-    return _WORKER.decode((frame, description, syntax))
+    return _WORKER.decode({"description": description, "syntax": syntax}, frame)
 
 
 class _Worker:
@@ -43,32 +44,31 @@ class _Worker:
         self._process: subprocess.Popen[bytes] | None = None
         self._owner = 0
 
-    def decode(self, request: tuple[bytes, dict[str, Any], str]) -> NDArray[Any]:
+    def decode(self, request: dict[str, Any], frame: bytes) -> NDArray[Any]:
         with self._lock:
             process = self._running()
             assert process.stdin is not None and process.stdout is not None
             timer = threading.Timer(TIMEOUT_SECONDS, process.kill)
             timer.start()
             try:
-                _send(process.stdin, request)
-                reply = _receive(process.stdout)
+                _send(process.stdin, request, frame)
+                reply, data = _receive(process.stdout)
             except BaseException as error:  # interrupted as well: a late reply must not answer the next request
                 self._discard(process)
-                if isinstance(error, (OSError, EOFError)):
+                if isinstance(error, (OSError, EOFError, ValueError)):
                     raise DecodingFailed from None
                 raise
             finally:
                 timer.cancel()
         if reply is None:
             raise DecodingFailed
-        shape, dtype, data = reply
-        return np.frombuffer(data, dtype).reshape(shape)
+        return np.frombuffer(data, reply["dtype"]).reshape(reply["shape"])
 
     def _running(self) -> subprocess.Popen[bytes]:
         # After a fork the pipes belong to the parent: a child starts a worker of its own.
         if self._process is None or self._owner != os.getpid() or self._process.poll() is not None:
             path = os.pathsep.join(entry for entry in sys.path if entry)
-            self._process = subprocess.Popen(
+            self._process = subprocess.Popen(  # nosec B603  # this Python, with a command that is written here
                 [sys.executable, "-c", "from carpal.dicom.apart import serve; serve()"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -102,12 +102,12 @@ def serve() -> None:
     os.dup2(2, 1)
     while True:
         try:
-            request = _receive(sys.stdin.buffer)
+            request, frame = _receive(sys.stdin.buffer)
         except EOFError:
             return
         try:
-            pixels = _decode(*request)
-            _send(replies, (pixels.shape, pixels.dtype.str, pixels.tobytes()))
+            pixels = _decode(frame, **request)
+            _send(replies, {"shape": pixels.shape, "dtype": pixels.dtype.str}, pixels.tobytes())
         except BaseException:  # a panic of Rust is no Exception
             _send(replies, None)
 
@@ -149,16 +149,21 @@ def _decode_twelve_bit_jpeg(dataset: Any) -> NDArray[Any]:
     return np.frombuffer(data, np.uint16).reshape(dataset.Rows, dataset.Columns)
 
 
-def _send(pipe: IO[bytes], message: Any) -> None:
-    data = pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
-    pipe.write(len(data).to_bytes(8, "little"))
-    pipe.write(data)
+def _send(pipe: IO[bytes], facts: dict[str, Any] | None, data: bytes = b"") -> None:
+    for part in (json.dumps(facts).encode(), data):
+        pipe.write(len(part).to_bytes(8, "little"))
+        pipe.write(part)
     pipe.flush()
 
 
-def _receive(pipe: IO[bytes]) -> Any:
+def _receive(pipe: IO[bytes]) -> tuple[Any, bytes]:
+    facts, data = _part(pipe), _part(pipe)
+    return json.loads(facts), data
+
+
+def _part(pipe: IO[bytes]) -> bytes:
     length = pipe.read(8)
-    data = pipe.read(int.from_bytes(length, "little")) if len(length) == 8 else b""
-    if len(length) < 8 or len(data) < int.from_bytes(length, "little"):
+    part = pipe.read(int.from_bytes(length, "little")) if len(length) == 8 else b""
+    if len(length) < 8 or len(part) < int.from_bytes(length, "little"):
         raise EOFError
-    return pickle.loads(data)
+    return part

@@ -18,9 +18,10 @@ class Findings:
     """A bone age and what belongs to it, or why there is none.
 
     Either ``bone_age_months``, ``interval_90_months``, ``sex`` (as read) and ``sex_origin`` are there, or
-    ``refused_because`` is, a sentence. ``age_months`` is the chronological age at the exposure. ``sds`` pairs the name
-    of a reference with the standard deviation score by it. ``notes`` are sentences a reader must see, corrections among
-    them. ``model_digest`` is the SHA-256 of the model file. Raises InvalidArgument for values that cannot be meant.
+    ``refused_because`` is, a sentence; ``refused_for_quality`` is False where not the radiograph's quality is to blame.
+    ``age_months`` is the chronological age at the exposure. ``sds`` pairs the name of a reference with the standard
+    deviation score by it. ``notes`` are sentences a reader must see, corrections among them. ``model_digest`` is the
+    SHA-256 of the model file. Raises InvalidArgument for values that cannot be meant.
     """
 
     model: str
@@ -35,6 +36,7 @@ class Findings:
     calibration: str | None = None
     notes: tuple[str, ...] = ()
     refused_because: str | None = None
+    refused_for_quality: bool = True
 
     def __post_init__(self) -> None:
         values = (self.bone_age_months, self.interval_90_months, self.sex, self.sex_origin)

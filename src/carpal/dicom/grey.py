@@ -15,7 +15,7 @@ import numpy as np
 import pydicom
 from numpy.typing import NDArray
 
-__all__ = ["to_display"]
+__all__ = ["not_applied", "to_display"]
 
 _Values = NDArray[np.float64]
 
@@ -47,6 +47,20 @@ def to_display(stored: NDArray[Any], dataset: pydicom.Dataset) -> tuple[NDArray[
         table = _stretch(values, present)
     table[padding] = 1.0 if inverted else 0.0
     return np.take(table.astype(np.float32), _index(stored, base)), inverted
+
+
+def not_applied(dataset: pydicom.Dataset) -> tuple[str, ...]:
+    """Sentences on what the header says of its grey values and ``to_display`` cannot follow, as it is no number."""
+    keywords = ("RescaleSlope", "RescaleIntercept", "WindowCenter", "WindowWidth")
+    odd = [keyword for keyword in keywords if _is_there(dataset, keyword) and _number(dataset, keyword) is None]
+    return tuple(f"the header's {keyword} is no number: its grey values were read without it" for keyword in odd)
+
+
+def _is_there(dataset: pydicom.Dataset, keyword: str) -> bool:
+    try:
+        return dataset.get(keyword) not in (None, "", [])
+    except Exception:  # what pydicom cannot convert is there
+        return True
 
 
 def _is_inverted(dataset: pydicom.Dataset) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Literal
@@ -16,33 +17,41 @@ DAYS_PER_MONTH = 365.25 / 12
 MAX_AGE_MONTHS = 120 * 12
 # PatientAge is cut to whole years: a date difference further away than this shows that one of the two is made up.
 CONTRADICTION_MONTHS = 24
+_CONTRADICTION = "the header's age and its dates contradict each other: no age was taken from it"
 
 _MONTHS_PER = {"D": 1 / DAYS_PER_MONTH, "W": 7 / DAYS_PER_MONTH, "M": 1.0, "Y": 12.0}
 
 
 @dataclass(frozen=True)
 class HeaderFacts:
-    """``spacing_mm`` is (row, column). Names and patient ids are not looked at."""
+    """``spacing_mm`` is (row, column). Names and patient ids are not looked at. ``notes`` say what was passed over that
+    somebody may rely on."""
 
     spacing_mm: tuple[float, float] | None
     laterality: Literal["L", "R"] | None
     sex: Literal["F", "M"] | None
     age_months: float | None
+    study_date: date | None
     study_uid: str | None
     series_uid: str | None
     instance_uid: str | None
+    notes: tuple[str, ...] = ()
 
 
 def read_facts(dataset: pydicom.Dataset) -> HeaderFacts:
     """What the header says of the child and the picture; a malformed value counts as none."""
+    by_date, stated = _age_by_date(dataset), _stated_age(dataset)
+    contradict = by_date is not None and stated is not None and abs(by_date - stated) > CONTRADICTION_MONTHS
     return HeaderFacts(
         spacing_mm=_spacing_mm(dataset),
         laterality=_laterality(dataset),
         sex=_sex(dataset),
-        age_months=_age_months(dataset),
+        age_months=None if contradict else stated if by_date is None else by_date,
+        study_date=_study_date(dataset),
         study_uid=_uid(dataset, "StudyInstanceUID"),
         series_uid=_uid(dataset, "SeriesInstanceUID"),
         instance_uid=_uid(dataset, "SOPInstanceUID"),
+        notes=(_CONTRADICTION,) if contradict else (),
     )
 
 
@@ -87,27 +96,21 @@ def _laterality(dataset: pydicom.Dataset) -> Literal["L", "R"] | None:
 def _frame_anatomy(dataset: pydicom.Dataset) -> pydicom.Dataset:
     """Where an enhanced object of one frame keeps its laterality; the data set itself for any other."""
     for group in ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"):
-        try:
+        with suppress(Exception):  # pydicom raises many kinds of error for malformed values
             return dataset[group][0].FrameAnatomySequence[0]
-        except Exception:
-            continue
     return dataset
-
-
-def _age_months(dataset: pydicom.Dataset) -> float | None:
-    """Age at the exposure: birth to study where both dates are there, else as stated; None where the two contradict."""
-    by_date, stated = _age_by_date(dataset), _stated_age(dataset)
-    if by_date is None or stated is None:
-        return by_date if stated is None else stated
-    return by_date if abs(by_date - stated) <= CONTRADICTION_MONTHS else None
 
 
 def _age_by_date(dataset: pydicom.Dataset) -> float | None:
     birth = _date(dataset, "PatientBirthDate")
-    exposure = _date(dataset, "StudyDate") or _date(dataset, "AcquisitionDate")
+    exposure = _study_date(dataset)
     if birth is None or exposure is None:
         return None
     return _plausible_age((exposure - birth).days / DAYS_PER_MONTH)
+
+
+def _study_date(dataset: pydicom.Dataset) -> date | None:
+    return _date(dataset, "StudyDate") or _date(dataset, "AcquisitionDate")
 
 
 def _stated_age(dataset: pydicom.Dataset) -> float | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import re
 import zlib
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -24,9 +25,11 @@ from pydicom.pixels import apply_color_lut, get_decoder, pixel_array
 from carpal.dicom.apart import decode_frame
 from carpal.dicom.codestream import claimed_dimensions, is_complete
 from carpal.dicom.grey import to_display
+from carpal.dicom.header import read_facts
+from carpal.dicom.reduced import decode_reduced
 from carpal.errors import ImageTooLarge, UnreadableRadiograph
 
-__all__ = ["decode", "dimensions", "parse"]
+__all__ = ["check_inflated_size", "decode", "dimensions", "parse", "study_date"]
 
 _MONOCHROME = ("MONOCHROME1", "MONOCHROME2")
 _CONVERT = "convert it to an uncompressed transfer syntax or to PNG"
@@ -65,7 +68,7 @@ _PIXEL_MODULE = (
 
 def parse(data: bytes, max_bytes: int) -> pydicom.Dataset:
     """The data set in ``data``, if it holds one frame of pixels. A deflated one may inflate to ``max_bytes``."""
-    _check_inflated_size(data, max_bytes)
+    check_inflated_size(data, max_bytes)
     dataset = pydicom.dcmread(io.BytesIO(data), force=True)
     if "PixelData" not in dataset:
         raise UnreadableRadiograph(_why_no_pixels(dataset))
@@ -75,19 +78,34 @@ def parse(data: bytes, max_bytes: int) -> pydicom.Dataset:
     return dataset
 
 
+def study_date(data: bytes, max_bytes: int) -> date | None:
+    """When the study was, by the header alone; None where it does not say it. A damaged header says nothing."""
+    try:
+        check_inflated_size(data, max_bytes)
+        header = pydicom.dcmread(io.BytesIO(data), stop_before_pixels=True, force=True)
+        return read_facts(header).study_date
+    except Exception:  # pydicom raises many kinds of error
+        return None
+
+
 def dimensions(dataset: pydicom.Dataset) -> tuple[int, int]:
     """(rows, columns) as the header claims them."""
     return _integer(dataset, "Rows"), _integer(dataset, "Columns")
 
 
-def decode(dataset: pydicom.Dataset) -> tuple[NDArray[Any], bool]:
-    """Grey values (rows, columns), in display order or as plain unsigned counts, and whether the minimum is white."""
+def decode(dataset: pydicom.Dataset, least_side: int | None = None) -> tuple[NDArray[Any], bool]:
+    """Grey values (rows, columns), in display order or as plain unsigned counts, and whether the minimum is white.
+
+    With ``least_side`` JPEG 2000 may come at a half, a quarter ... of its size, its long side no shorter than that.
+    """
     syntax = _transfer_syntax(dataset)
     _check_pixel_format(dataset)
     if syntax.is_encapsulated:
         _check_codestream(dataset, syntax)
     else:
         _check_length(dataset)
+    if least_side is not None and (small := decode_reduced(dataset, syntax, least_side)) is not None:
+        return to_display(small, dataset)
     pixels = _decode_frame(dataset, syntax)
     if pixels.shape[:2] != dimensions(dataset):
         raise UnreadableRadiograph("its pixel data are not of the size its header claims")
@@ -128,8 +146,9 @@ def _luma(pixels: NDArray[Any]) -> NDArray[Any]:
 # --------------------------------------------------------------------------- what is refused before decoding
 
 
-def _check_inflated_size(data: bytes, max_bytes: int) -> None:
-    """pydicom inflates a deflated data set whatever it grows to; a small file must not fill the memory."""
+def check_inflated_size(data: bytes, max_bytes: int) -> None:
+    """pydicom inflates a deflated data set whatever it grows to; a small file must not fill the memory. Raises
+    ImageTooLarge, UnreadableRadiograph."""
     if data[128:132] != b"DICM" or uid.DeflatedExplicitVRLittleEndian.encode() not in data[:4096]:
         return
     file = io.BytesIO(data)

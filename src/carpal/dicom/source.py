@@ -43,16 +43,17 @@ _NEVER_DROPPED = ("PatientName", "PatientID")  # an object without its patient w
 _SEXES = ("F", "M", "O")
 
 
-def read_source(path: Path) -> Dataset:
-    """The header of a DICOM radiograph, without its pixels.
+def read_source(path: Path, name: str | None = None) -> Dataset:
+    """The header of a DICOM radiograph, without its pixels; ``name`` is what a message calls it instead of ``path``.
 
     Raises UnreadableRadiograph where the file is no DICOM object or has no valid UIDs to refer to.
     """
+    name = name or str(path)
     try:
         with path.open("rb") as file:
             if not is_dicom(file.read(132)):
                 raise UnreadableRadiograph(
-                    f"{path} is no DICOM object: carpal dicom answers only DICOM radiographs in DICOM (carpal read "
+                    f"{name} is no DICOM object: carpal dicom answers only DICOM radiographs in DICOM (carpal read "
                     "reads the others)"
                 )
         with QUIET:
@@ -61,13 +62,13 @@ def read_source(path: Path) -> Dataset:
         return source
     except UnreadableRadiograph as error:
         text = str(error)
-        raise UnreadableRadiograph(text if str(path) in text else f"{path}: {text}") from None
+        raise UnreadableRadiograph(text if name in text else f"{name}: {text}") from None
     except OSError as error:
         raise UnreadableRadiograph(
-            f"cannot read {path}: {(error.strerror or 'the system refuses it').lower()}"
+            f"cannot read {name}: {(error.strerror or 'the system refuses it').lower()}"
         ) from None
     except Exception as error:  # pydicom raises many kinds of error, and their messages may quote the header
-        raise UnreadableRadiograph(f"cannot read {path}: its header is damaged ({type(error).__name__})") from None
+        raise UnreadableRadiograph(f"cannot read {name}: its header is damaged ({type(error).__name__})") from None
 
 
 def _check_source(source: Dataset) -> None:

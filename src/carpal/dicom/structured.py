@@ -65,7 +65,8 @@ def structured_report(source: Dataset, findings: Findings, written_at: datetime)
         )
         report.update(carried)
         if findings.refused_because is not None:
-            report.CompletionFlagDescription = "No bone age: the radiograph was refused"
+            why = "was refused" if findings.refused_for_quality else "could not be read"
+            report.CompletionFlagDescription = f"No bone age: the radiograph {why}"
         report.pop("ContributingEquipmentSequence", None)  # highdicom's own entry is stamped by another clock
         report.CodingSchemeIdentificationSequence = [private_scheme()]
         describe_equipment(report)
@@ -178,6 +179,6 @@ def _uncertainty(months: float, low: float, high: float) -> MeasurementPropertie
 
 
 def _evaluations(findings: Findings) -> list[QualitativeEvaluation]:
-    if findings.refused_because is None:
+    if findings.refused_because is None or not findings.refused_for_quality:
         return []
     return [QualitativeEvaluation(codes.DCM.QualityAssessment, codes.RADLEX.NonDiagnosticQuality)]

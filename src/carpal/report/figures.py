@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carpal.distribution import MONTHS
-from carpal.growth import BandRow, band
+from carpal.growth import Assessment, BandRow, band
 from carpal.growth.sds import SdsReference
 from carpal.radiograph import Radiograph
 from carpal.report.make import Report
@@ -22,7 +22,7 @@ from carpal.report.texts import Texts
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["Picture", "chart", "distribution", "evidence", "evidence_told", "radiograph"]
+__all__ = ["Picture", "chart", "chart_svg", "distribution", "evidence", "evidence_told", "radiograph"]
 
 _SIDE = 900  # pixels of a radiograph's longer side
 _DPI = 220
@@ -107,10 +107,35 @@ def distribution(report: Report, texts: Texts) -> Picture | None:
 def chart(report: Report, texts: Texts) -> Picture | None:
     """Bone age against age with the band of +-2 SD, earlier readings as points; None without an age or a bone age."""
     child, bone_age = report.assessment.child, report.assessment.bone_age
+    figure = _chart(report.assessment, texts)
+    if figure is None or child.age_months is None or bone_age is None:
+        return None
+    who = texts.say("chart.girls" if child.sex == "F" else "chart.boys")
+    told = texts.say(
+        "chart.alt", reference=_REFERENCE, age=texts.age(child.age_months), bone_age=texts.age(bone_age.months)
+    )
+    return _drawn(figure, texts.say("chart", who=who), told)
+
+
+def chart_svg(assessment: Assessment, texts: Texts) -> bytes | None:
+    """The same chart as an SVG file, letters as outlines; None without an age or a bone age."""
+    from matplotlib import rc_context
+
+    file = io.BytesIO()
+    with rc_context({"svg.hashsalt": "carpal", "svg.fonttype": "path"}):  # without salt its ids are random
+        figure = _chart(assessment, texts)
+        if figure is None:
+            return None
+        figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
+    return file.getvalue()
+
+
+def _chart(assessment: Assessment, texts: Texts) -> Figure | None:
+    child, bone_age = assessment.child, assessment.bone_age
     if child.age_months is None or bone_age is None:
         return None
     figure, axes = _axes(3.0, 2.4)
-    past = [(entry.age_months / 12, entry.bone_age.months / 12) for entry in report.assessment.history[:-1]]
+    past = [(entry.age_months / 12, entry.bone_age.months / 12) for entry in assessment.history[:-1]]
     now = (child.age_months / 12, bone_age.months / 12)
     edges = [edge / 12 for edge in bone_age.interval_90_months or (bone_age.months,)]
     _draw_band(axes, band(child.sex, _REFERENCE), texts)
@@ -134,11 +159,7 @@ def chart(report: Report, texts: Texts) -> Picture | None:
         borderaxespad=0,
         handlelength=1.5,
     )
-    who = texts.say("chart.girls" if child.sex == "F" else "chart.boys")
-    told = texts.say(
-        "chart.alt", reference=_REFERENCE, age=texts.age(child.age_months), bone_age=texts.age(bone_age.months)
-    )
-    return _drawn(figure, texts.say("chart", who=who), told)
+    return figure
 
 
 def _draw_band(axes: Any, rows: tuple[BandRow, ...], texts: Texts) -> None:

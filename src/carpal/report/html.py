@@ -27,8 +27,8 @@ def html_page(page: Page, paper: Paper) -> str:
 @cache
 def _template() -> Template:
     text = (resources.files("carpal.report") / "page.html.j2").read_text(encoding="utf-8")
-    settings = {"autoescape": True, "undefined": StrictUndefined, "trim_blocks": True, "lstrip_blocks": True}
-    return Environment(**settings).from_string(text)  # type: ignore[arg-type]
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    return environment.from_string(text)
 
 
 def _zoom(page: Page, paper: Paper) -> float:

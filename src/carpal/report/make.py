@@ -16,7 +16,7 @@ from carpal.quality import Refusal
 from carpal.radiograph import Radiograph
 from carpal.reader import Reader, Reading
 
-__all__ = ["Given", "Origin", "Report", "assess_reading", "make_report"]
+__all__ = ["Described", "Given", "Origin", "Report", "assess_reading", "describe", "make_report"]
 
 Origin = Literal["given", "header"]
 
@@ -79,10 +79,13 @@ def make_report(reader: Reader, radiograph: Radiograph, given: Given, *, accept_
     A refused radiograph gets a report without an age. The child's age never enters the reading. About a second.
     Raises MissingSex, InvalidArgument.
     """
-    child, sex_origin, age_origin, notes = _child(radiograph, given)
+    described = describe(radiograph, given)
+    child = described.child
     reading, evidence, refusal = None, None, None
     try:
-        reading = reader.read(radiograph, child.sex if sex_origin == "given" else None, accept_anything=accept_anything)
+        reading = reader.read(
+            radiograph, child.sex if described.sex_origin == "given" else None, accept_anything=accept_anything
+        )
         evidence = explain(reader, radiograph, reading.sex, accept_anything=accept_anything)
     except RefusedRadiograph as refused:
         refusal = Refusal(refused.reason, str(refused).removeprefix("refused: "))
@@ -92,13 +95,13 @@ def make_report(reader: Reader, radiograph: Radiograph, given: Given, *, accept_
         evidence=evidence,
         refusal=refusal,
         assessment=assess_reading(child, reading, refusal, given.history),
-        sex_origin=sex_origin,
-        age_origin=age_origin,
+        sex_origin=described.sex_origin,
+        age_origin=described.age_origin,
         model=reader.facts.name,
         model_digest=reader.digest,
         calibration=reader.site.name if reader.site else None,
         study_date=given.study_date,
-        notes=notes,
+        notes=described.notes,
     )
 
 
@@ -118,7 +121,18 @@ def assess_reading(
     return assess(child, bone_age, history, refused_because=refusal.advice if refusal else None)
 
 
-def _child(radiograph: Radiograph, given: Given) -> tuple[Child, Origin, Origin | None, tuple[str, ...]]:
+@dataclass(frozen=True)
+class Described:
+    """The child, where its sex and age were learnt (``age_origin`` None: nobody said an age), and what must be seen."""
+
+    child: Child
+    sex_origin: Origin
+    age_origin: Origin | None
+    notes: tuple[str, ...]
+
+
+def describe(radiograph: Radiograph, given: Given) -> Described:
+    """The child as ``given`` and the header describe it. Raises MissingSex, InvalidArgument."""
     sex: Sex | None = check_sex(given.sex) or radiograph.sex
     if sex is None:
         raise MissingSex("the child's sex is needed and the file does not say it: give F or M (--sex F)")
@@ -140,4 +154,4 @@ def _child(radiograph: Radiograph, given: Given) -> tuple[Child, Origin, Origin 
         given.father_height_cm,
         given.menarche,
     )
-    return child, "given" if given.sex is not None else "header", age_origin, tuple(notes)
+    return Described(child, "given" if given.sex is not None else "header", age_origin, tuple(notes))

@@ -12,7 +12,18 @@ from carpal.report.figures import Picture
 from carpal.report.make import Report
 from carpal.report.texts import Sentence, Texts
 
-__all__ = ["Page", "Section", "Table", "page_of"]
+__all__ = [
+    "Page",
+    "Section",
+    "Table",
+    "capital",
+    "heights_section",
+    "page_of",
+    "references_section",
+    "sds_section",
+    "velocity_told",
+    "verdict_lines",
+]
 
 
 @dataclass(frozen=True)
@@ -74,12 +85,12 @@ def page_of(report: Report, texts: Texts) -> Page:
         evidence_told=figures.evidence_told(report, texts),
         distribution=figures.distribution(report, texts),
         chart=figures.chart(report, texts),
-        sds=_sds(assessment, texts) if assessment.sds else None,
-        heights=_heights(assessment, texts),
+        sds=sds_section(assessment, texts) if assessment.sds else None,
+        heights=heights_section(assessment, texts),
         history=_history(assessment, texts) if assessment.history else None,
         remarks=_remarks(report, texts),
         made=_made(report, texts),
-        references=_references(assessment, texts),
+        references=references_section(assessment, texts),
     )
 
 
@@ -116,11 +127,11 @@ def _result(report: Report, texts: Texts) -> tuple[str, ...]:
         texts.age(reading.bone_age_months),
         texts.say("interval_90_is", range=f"{months} ({years})"),
         texts.say("method"),
-        *_verdict(report.assessment, texts),
+        *verdict_lines(report.assessment, texts),
     )
 
 
-def _verdict(assessment: Assessment, texts: Texts) -> Iterator[str]:
+def verdict_lines(assessment: Assessment, texts: Texts) -> Iterator[str]:
     """The first reference that has one, in a line; the table has all of them."""
     score = next((score for score in assessment.sds if score.verdict), None)
     if score is None or score.verdict is None:
@@ -137,12 +148,12 @@ def _verdict(assessment: Assessment, texts: Texts) -> Iterator[str]:
 def _refusal(report: Report, texts: Texts) -> Section | None:
     if report.refusal is None:
         return None
-    why = _capital(texts.sentence(report.refusal.advice))
+    why = capital(texts.sentence(report.refusal.advice))
     return Section(texts.say("refused.why"), (why, Sentence(texts.say("refused.then"), texts.language)))
 
 
-def _sds(assessment: Assessment, texts: Texts) -> Section:
-    """A column a reference; where there is no SDS the reason stands below the table."""
+def sds_section(assessment: Assessment, texts: Texts) -> Section:
+    """Bone age for age: a column a reference; where there is no SDS the reason stands below the table."""
     scores = assessment.sds
     rows = [
         (texts.say("sds"), *(_score(score, texts) for score in scores)),
@@ -183,14 +194,15 @@ def _normal_range(score: BoneAgeSds, texts: Texts) -> str:
     return texts.range(texts.number(low), texts.say("unit.mo", x=texts.number(high)))
 
 
-def _heights(assessment: Assessment, texts: Texts) -> Section | None:
+def heights_section(assessment: Assessment, texts: Texts) -> Section | None:
+    """Adult height by each method and by the parents; None where there is nothing to say."""
     rows = [_height(height, texts) for height in assessment.adult_heights]
     target = assessment.target_height
     if not rows and target.height_cm is None:
         return None
     name = texts.say("target")
     if target.height_cm is None or target.range_cm is None:
-        why = _capital(texts.sentence(target.reason or "")).text
+        why = capital(texts.sentence(target.reason or "")).text
         rows.append((name, texts.say("none"), "–", "–", why))
     else:
         reach = _centimetres(target.range_cm, texts, 1)
@@ -202,7 +214,7 @@ def _heights(assessment: Assessment, texts: Texts) -> Section | None:
 def _height(height: AdultHeight, texts: Texts) -> tuple[str, ...]:
     notes = [texts.say("heights.made_for", made_for=texts.word(height.made_for))]
     if height.height_cm is None:
-        why = _capital(texts.sentence(height.reason or "")).text
+        why = capital(texts.sentence(height.reason or "")).text
         return height.method, texts.say("none"), "–", "–", why
     if height.group is not None:
         notes.append(texts.say("heights.group", group=texts.word(height.group)))
@@ -234,7 +246,7 @@ def _history(assessment: Assessment, texts: Texts) -> Section:
                 texts.age(entry.age_months),
                 f"{texts.number(entry.bone_age.months, 1)} ({texts.age(entry.bone_age.months)})",
                 *(_score(score, texts) for score in entry.sds),
-                "–" if step is None else _velocity(step, texts),
+                "–" if step is None else velocity_told(step, texts),
                 "–" if height is None else _cm(height, texts),
             )
         )
@@ -246,12 +258,13 @@ def _history(assessment: Assessment, texts: Texts) -> Section:
         texts.say("history.adult_height", method=method),
     )
     overall = assessment.velocity_overall
-    told = () if overall is None else (texts.say("history.overall", velocity=_velocity(overall, texts)),)
+    told = () if overall is None else (texts.say("history.overall", velocity=velocity_told(overall, texts)),)
     sentences = tuple(Sentence(text, texts.language) for text in told)
     return Section(texts.say("history.heading"), sentences, Table(heads, tuple(rows)))
 
 
-def _velocity(step: Velocity, texts: Texts) -> str:
+def velocity_told(step: Velocity, texts: Texts) -> str:
+    """Months of bone age a year, with the interval where there is one."""
     text = texts.number(step.bone_age_months_per_year, 1)
     if step.interval_90_months_per_year is not None:
         text += f" ({texts.range(*(texts.number(edge, 1) for edge in step.interval_90_months_per_year))})"
@@ -259,7 +272,7 @@ def _velocity(step: Velocity, texts: Texts) -> str:
 
 
 def _remarks(report: Report, texts: Texts) -> Section | None:
-    told = tuple(_capital(texts.sentence(note)) for note in report.all_notes)
+    told = tuple(capital(texts.sentence(note)) for note in report.all_notes)
     if not told and report.refusal is None:
         told = (Sentence(texts.say("remarks.none"), texts.language),)
     return Section(texts.say("remarks.heading"), told) if told else None
@@ -275,7 +288,7 @@ def _made(report: Report, texts: Texts) -> Section:
     return Section(texts.say("made.heading"), tuple(Sentence(text, texts.language) for text in said))
 
 
-def _references(assessment: Assessment, texts: Texts) -> Section | None:
+def references_section(assessment: Assessment, texts: Texts) -> Section | None:
     """Citations stay in the language of the publication."""
     if not assessment.references:
         return None
@@ -287,7 +300,8 @@ def _named(name: str, sentence: Sentence) -> Sentence:
     return Sentence(f"{name}: {_capital_text(sentence.text)}", sentence.language)
 
 
-def _capital(sentence: Sentence) -> Sentence:
+def capital(sentence: Sentence) -> Sentence:
+    """The sentence as a sentence by itself begins."""
     return Sentence(_capital_text(sentence.text), sentence.language)
 
 

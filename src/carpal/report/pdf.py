@@ -10,9 +10,9 @@ import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from html import escape
 from pathlib import Path
 from typing import Any
-from xml.sax.saxutils import escape
 
 from reportlab.lib import pagesizes
 from reportlab.lib.colors import HexColor
@@ -125,7 +125,7 @@ def _style(size: float, *, bold: bool = False, **more: Any) -> ParagraphStyle:
 
 
 def _paragraph(text: str, style: ParagraphStyle) -> Paragraph:
-    return Paragraph(escape(text).replace("\n", "<br/>"), style)
+    return Paragraph(escape(text, quote=False).replace("\n", "<br/>"), style)
 
 
 def _head(page: Page, size: _Size, width: float) -> Iterator[Flowable]:
@@ -133,7 +133,8 @@ def _head(page: Page, size: _Size, width: float) -> Iterator[Flowable]:
     disclaimer = _paragraph(page.disclaimer, _style(size.text, textColor=_QUIET, alignment=TA_RIGHT))
     yield _grid([[title, disclaimer]], [0.45 * width, 0.55 * width], valign="BOTTOM")
     yield HRFlowable(width="100%", thickness=1, color=_INK, spaceBefore=0, spaceAfter=4)
-    whole = ((escape(text).replace(" ", "\u00a0") for text in fact) for fact in page.child)  # a line ends between facts
+    # A line ends between facts, not within one.
+    whole = ((escape(text, quote=False).replace(" ", "\u00a0") for text in fact) for fact in page.child)
     facts = "&nbsp;&nbsp; ".join(f'<font color="#4a5560">{name}:</font>\u00a0<b>{value}</b>' for name, value in whole)
     yield Paragraph(facts, _style(size.text + 0.5))
     yield Spacer(1, 7)

@@ -1,6 +1,7 @@
 """All that a report says, in every language, from one table: ``texts.csv``, one row a text, one column a language.
 
-Another language is another column. Rows whose key begins with ``note.`` are the sentences that other parts of carpal
+Another language is another column. Another room of carpal that speaks to people has a table of its own beside its code,
+which adds to this one. Rows whose key begins with ``note.`` are the sentences that other parts of carpal
 say: their English column is the sentence as it is said, with its numbers as ``{names}``. A sentence that the table does
 not hold stays English, and is marked as English where the page can say so.
 """
@@ -19,6 +20,7 @@ from carpal.plain import years_and_months
 __all__ = ["ENGLISH", "Sentence", "Texts", "languages"]
 
 ENGLISH = "en"
+_REPORT = "carpal.report"
 _NOTE, _WORD = "note.", "word."
 _COMMA_LANGUAGES = {"de"}  # those that write 1,5 for 1.5
 _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
@@ -34,21 +36,22 @@ class Sentence:
 
 
 @cache
-def _table() -> dict[str, dict[str, str]]:
-    text = (resources.files("carpal.report") / "texts.csv").read_text(encoding="utf-8")
-    return {row.pop("key"): row for row in csv.DictReader(text.splitlines())}
+def _table(room: str) -> dict[str, dict[str, str]]:
+    text = (resources.files(room) / "texts.csv").read_text(encoding="utf-8")
+    own = {row.pop("key"): row for row in csv.DictReader(text.splitlines())}
+    return own if room == _REPORT else _table(_REPORT) | own
 
 
 def languages() -> tuple[str, ...]:
     """The codes of the languages that the table has."""
-    return tuple(next(iter(_table().values())))
+    return tuple(next(iter(_table(_REPORT).values())))
 
 
 @cache
-def _patterns() -> tuple[tuple[re.Pattern[str], str], ...]:
+def _patterns(room: str) -> tuple[tuple[re.Pattern[str], str], ...]:
     """The English of each sentence as a pattern, and its key; the order of the table decides."""
     found = []
-    for key, row in _table().items():
+    for key, row in _table(room).items():
         if key.startswith(_NOTE):
             parts = re.split(r"\{(\w+)\}", row[ENGLISH])
             pattern = "".join(f"(?P<{part}>.+?)" if k % 2 else re.escape(part) for k, part in enumerate(parts))
@@ -58,9 +61,11 @@ def _patterns() -> tuple[tuple[re.Pattern[str], str], ...]:
 
 @dataclass(frozen=True)
 class Texts:
-    """The texts of one language. Raises InvalidArgument for a language that the table does not have."""
+    """The texts of one language, those of ``room`` among them. Raises InvalidArgument for a language that the table
+    does not have."""
 
     language: str = ENGLISH
+    room: str = _REPORT
 
     def __post_init__(self) -> None:
         if self.language not in languages():
@@ -68,7 +73,11 @@ class Texts:
 
     def say(self, key: str, **values: str) -> str:
         """The text of that key with its ``{names}`` filled in. Raises KeyError."""
-        return _table()[key][self.language].format(**values)
+        return _table(self.room)[key][self.language].format(**values)
+
+    def family(self, beginning: str) -> dict[str, str]:
+        """The texts of all keys that begin so, their ``{names}`` still in them."""
+        return {key: row[self.language] for key, row in _table(self.room).items() if key.startswith(beginning)}
 
     def number(self, value: float, digits: int = 0, *, signed: bool = False) -> str:
         """A number as this language writes it, with a real minus sign."""
@@ -93,7 +102,7 @@ class Texts:
         """What another part of carpal said in English, said in this language as far as the table holds it."""
         if self.language == ENGLISH:
             return Sentence(english, ENGLISH)
-        for pattern, key in _patterns():
+        for pattern, key in _patterns(self.room):
             if found := pattern.fullmatch(english):
                 values = {name: self._value(value) for name, value in found.groupdict().items()}
                 return Sentence(self.say(key, **values), self.language)
@@ -101,7 +110,7 @@ class Texts:
 
     def word(self, english: str) -> str:
         """A word or a phrase of the table, else itself."""
-        row = _table().get(_WORD + english)
+        row = _table(self.room).get(_WORD + english)
         return english if row is None else row[self.language]
 
     def _value(self, text: str) -> str:

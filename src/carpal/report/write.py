@@ -17,7 +17,9 @@ FORMATS = (".fhir.json", ".pdf", ".html", ".json")  # a name that ends in two of
 
 
 def format_of(path: str | Path) -> str:
-    """Which of FORMATS a file's name asks for. Raises InvalidArgument."""
+    """Which of FORMATS a file's name asks for. Raises InvalidArgument, for a folder too."""
+    if Path(path).is_dir():
+        raise InvalidArgument(f"{path} is a folder: name a file in it")
     name = Path(path).name.lower()
     for suffix in FORMATS:
         if name.endswith(suffix):

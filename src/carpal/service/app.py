@@ -15,14 +15,26 @@ from starlette.types import ASGIApp
 
 from carpal import __version__
 from carpal.errors import Busy, CarpalError, InvalidArgument
-from carpal.service.envelope import Envelope, problem_headers
+from carpal.service.documents import router as documents
+from carpal.service.envelope import MISTAKE, Envelope, problem_headers
 from carpal.service.guard import Guard
+from carpal.service.histories import router as histories
 from carpal.service.hub import Hub
+from carpal.service.listing import router as listing
+from carpal.service.login import entrance
+from carpal.service.login import router as sessions
+from carpal.service.pages import open_pages, pages
 from carpal.service.problems import problem_of
-from carpal.service.routes import public, router
+from carpal.service.render import ToLogin
+from carpal.service.routes import public
+from carpal.service.routes import router as readings
+from carpal.service.sessions import Sessions
+from carpal.service.stow import router as stow
 
 __all__ = ["create_app"]
 
+_OPEN = (public, open_pages, entrance)
+_GUARDED = (pages, readings, listing, documents, histories, stow, sessions)
 _TYPE = "application/problem+json"
 _BEARER = Depends(HTTPBearer(auto_error=False, description="made by carpal serve token add"))  # checked in guard
 
@@ -36,16 +48,20 @@ def create_app(hub: Hub) -> ASGIApp:
         docs_url=None,
         redoc_url=None,
         openapi_url="/openapi.json",
+        redirect_slashes=False,  # it would lead to whatever host the request names
     )
-    app.state.hub = hub
-    app.include_router(public)
-    app.include_router(router, dependencies=[_BEARER])
+    app.state.hub, app.state.sessions = hub, Sessions(hub.store.database)
+    for opened in _OPEN:
+        app.include_router(opened)
+    for router in _GUARDED:
+        app.include_router(router, dependencies=[_BEARER])
     app.add_exception_handler(CarpalError, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _plain)
     app.add_exception_handler(OperationalError, _no_database)
     app.add_exception_handler(InterfaceError, _no_database)
-    guarded = Guard(app, hub.settings, hub.tokens)
+    app.add_exception_handler(Exception, _mistake)
+    guarded = ToLogin(Guard(app, hub.settings, hub.tokens, app.state.sessions))
     return Envelope(guarded, hub.metrics, tls=hub.settings.tls_cert is not None)
 
 
@@ -66,8 +82,15 @@ def _no_database(request: Request, _: Exception) -> JSONResponse:
     return _refused(request, Busy("the store's database does not answer: try again a little later", 5))
 
 
+def _mistake(request: Request, _: Exception) -> JSONResponse:
+    """Of carpal's own; starlette then hands it on to ``envelope``, which logs it."""
+    return _refused(request, CarpalError(MISTAKE))
+
+
 def _plain(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
+    if isinstance(error.__cause__, CarpalError):  # the guard's, while a body was read; fastapi takes it for a bad body
+        return _refused(request, error.__cause__)
     headers = dict(error.headers or {})
     if error.status_code == 405:
         headers["allow"] = ", ".join(sorted(_methods(request)))
@@ -79,7 +102,7 @@ def _plain(request: Request, error: Exception) -> JSONResponse:
 def _methods(request: Request) -> set[str]:
     """Of all routes that this path meets; starlette knows of the first only."""
     found: set[str] = set()
-    for route in (*public.routes, *router.routes):
+    for route in (route for router in (*_OPEN, *_GUARDED) for route in router.routes):
         if route.matches(request.scope)[0] is not Match.NONE:
             found |= getattr(route, "methods", None) or set()
     return found

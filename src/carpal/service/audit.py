@@ -15,7 +15,21 @@ from carpal.service.database import Database
 __all__ = ["AuditEntry", "Deed", "add_entry", "entries"]
 
 Deed = Literal[
-    "accepted", "done", "refused", "failed", "viewed", "pictured", "deleted", "purged", "token added", "token revoked"
+    "accepted",
+    "done",
+    "refused",
+    "failed",
+    "viewed",
+    "pictured",
+    "document",
+    "sent",
+    "not sent",
+    "deleted",
+    "purged",
+    "token added",
+    "token revoked",
+    "logged in",
+    "logged out",
 ]
 
 

@@ -8,7 +8,7 @@ import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 from carpal.files import replacing
 
@@ -31,7 +31,7 @@ class Blobs:
             raise ValueError("that is no SHA-256")
         return self.folder / digest[:2] / digest
 
-    def put(self, digest: str, source: BinaryIO) -> None:
+    def put(self, digest: str, source: IO[bytes]) -> None:
         """Write a file, whole and on the disk."""
         source.seek(0)
         with replacing(self.path(digest), durable=True) as part, part.open("wb") as target:
@@ -57,7 +57,7 @@ class Blobs:
             path.unlink(missing_ok=True)
 
 
-def stream_digest(source: BinaryIO) -> str:
+def stream_digest(source: IO[bytes]) -> str:
     """SHA-256 of a file object from its beginning."""
     source.seek(0)
     digest = hashlib.sha256()

@@ -17,12 +17,14 @@ from carpal.errors import CarpalError
 from carpal.service.metrics import Metrics
 from carpal.service.problems import problem_of, retry_after_s
 
-__all__ = ["LOG", "Envelope", "problem_headers"]
+__all__ = ["LOG", "MISTAKE", "Envelope", "problem_headers"]
 
 LOG = logging.getLogger("carpal.service")
+MISTAKE = "an error of carpal's own; its log says where"
 
 _HEADERS = {
-    "content-security-policy": "default-src 'none'; style-src 'self'; img-src 'self'; frame-ancestors 'none'; "
+    "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
+    "img-src 'self' blob:; connect-src 'self'; frame-ancestors 'none'; "
     "base-uri 'none'; form-action 'self'",
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
@@ -77,12 +79,10 @@ class Envelope:
             place = traceback.extract_tb(error.__traceback__)[-1]
             LOG.error("%s at %s:%s", type(error).__name__, place.filename, place.lineno)
             if not status:
-                await _send_problem(
-                    send_dressed, problem_of(CarpalError("an error of carpal's own; its log says where"))
-                )
+                await _send_problem(send_dressed, problem_of(CarpalError(MISTAKE)))
         seconds = time.monotonic() - begun
         method = scope["method"] if scope["method"] in _METHODS else "other"
-        route = getattr(scope.get("route"), "path", "none")
+        route = getattr(scope.get("route"), "path_format", "none")
         self._metrics.request(method, route, status, seconds)
         caller = scope.get("state", {}).get("caller")
         LOG.info("%s %s %s %.0f ms %s", method, route, status, 1000 * seconds, caller.name if caller else "-")

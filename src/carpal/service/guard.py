@@ -5,22 +5,38 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import secrets
 import threading
 import time
+from dataclasses import dataclass
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
+from starlette.requests import cookie_parser
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from carpal.errors import Busy, Forbidden, RequestTooLarge, RequestTooSlow, TooManyRequests, Unauthenticated
+from carpal.service.proof import proven
+from carpal.service.sessions import Session, Sessions, cookie_name
 from carpal.service.settings import Settings
 from carpal.service.tokens import Caller, Tokens
 
 __all__ = ["Guard", "RateLimit"]
 
-_OPEN = frozenset({"/", "/health", "/openapi.json"})  # nothing about any radiograph is said there
+_OPEN = frozenset({"/", "/login", "/health", "/openapi.json"})  # nothing about any radiograph is said there
+_OPEN_BELOW = ("/static/", "/demo/")  # nor below these
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+_SMALL_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True)
+class _Admitted:
+    """``csrf``: of the session, if it is one; ``must_prove``: that the request brings it."""
+
+    caller: Caller | None
+    csrf: str | None = None
+    must_prove: bool = False
 
 
 class RateLimit:
@@ -55,11 +71,15 @@ class RateLimit:
 class Guard:
     """ASGI middleware; refuses by raising a ServiceRefusal, which ``envelope`` answers."""
 
-    def __init__(self, app: ASGIApp, settings: Settings, tokens: Tokens) -> None:
+    def __init__(self, app: ASGIApp, settings: Settings, tokens: Tokens, sessions: Sessions) -> None:
         self._app = app
         self._settings = settings
         self._tokens = tokens
+        self._sessions = sessions
+        self._cookie = cookie_name(settings.tls_cert is not None)
         self._rate = RateLimit(settings.requests_per_minute)
+        self._logins = RateLimit(settings.logins_per_minute)
+        self._local_csrf = secrets.token_hex(32)
         self._now = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -72,29 +92,48 @@ class Guard:
         try:
             headers = Headers(scope=scope)
             _check_origin(scope, headers, self._settings.is_loopback)
-            scope.setdefault("state", {})["caller"] = await self._admit(scope, headers)
-            await self._app(scope, _Body(receive, headers, self._settings), send)
+            admitted = await self._admit(scope, headers)
+            scope.setdefault("state", {}).update(caller=admitted.caller, csrf=admitted.csrf)
+            body: Receive = _Body(receive, headers, self._settings, known=admitted.caller is not None)
+            if admitted.must_prove and admitted.csrf is not None and scope["method"] not in _SAFE:
+                body = await proven(admitted.csrf, headers, body)
+            await self._app(scope, body, send)
         finally:
             self._now -= 1
 
-    async def _admit(self, scope: Scope, headers: Headers) -> Caller | None:
-        if scope["path"] in _OPEN:
-            return None
+    async def _admit(self, scope: Scope, headers: Headers) -> _Admitted:
         address = scope["client"][0] if scope.get("client") else "?"
-        scheme, _, token = headers.get("authorization", "").partition(" ")
+        if (scope["method"], scope["path"]) == ("POST", "/session"):
+            self._logins.take(address, time.monotonic())
+            return _Admitted(None)
+        if scope["path"] in _OPEN or scope["path"].startswith(_OPEN_BELOW):
+            return _Admitted(None)
+        if headers.get("authorization"):
+            return _Admitted(await self._by_token(headers["authorization"], address))
+        session = await self._by_cookie(headers)
+        if session is not None:
+            self._rate.take(f"token {session.caller.name}", time.monotonic())
+            return _Admitted(session.caller, session.csrf, must_prove=True)
+        self._rate.take(address, time.monotonic())
+        if self._settings.is_loopback and not await run_in_threadpool(self._tokens.exist):
+            # No cookie of a browser lets it in, so there is nothing that it must prove but where it comes from.
+            return _Admitted(Caller("local", "admin"), self._local_csrf)
+        raise Unauthenticated("a token is needed: send it as Authorization: Bearer TOKEN, or log in")
+
+    async def _by_token(self, authorization: str, address: str) -> Caller:
+        scheme, _, token = authorization.partition(" ")
         token = token.strip()
-        if not token:
-            self._rate.take(address, time.monotonic())
-            if self._settings.is_loopback and not await run_in_threadpool(self._tokens.exist):
-                return Caller("local", "admin")
-            raise Unauthenticated("a token is needed: send it as Authorization: Bearer TOKEN")
-        if scheme.lower() != "bearer":
+        if scheme.lower() != "bearer" or not token:
             raise Unauthenticated("send the token as Authorization: Bearer TOKEN")
         if not self._tokens.remembered(token):
             self._rate.take(address, time.monotonic())  # guessing is slow, and costs this machine little
         caller = await run_in_threadpool(self._tokens.caller, token)
         self._rate.take(f"token {caller.name}", time.monotonic())
         return caller
+
+    async def _by_cookie(self, headers: Headers) -> Session | None:
+        key = cookie_parser(headers.get("cookie", "")).get(self._cookie)
+        return None if key is None else await run_in_threadpool(self._sessions.find, key)
 
 
 def _check_origin(scope: Scope, headers: Headers, loopback: bool) -> None:
@@ -120,12 +159,14 @@ def _is_loopback_name(host: str) -> bool:
 
 
 class _Body:
-    """``receive`` that counts bytes and looks at the clock. Raises RequestTooLarge, RequestTooSlow."""
+    """``receive`` that counts bytes and looks at the clock. Large and slow may be what holds files (multipart), of
+    those who are ``known``. Raises RequestTooLarge, RequestTooSlow."""
 
-    def __init__(self, receive: Receive, headers: Headers, settings: Settings) -> None:
+    def __init__(self, receive: Receive, headers: Headers, settings: Settings, known: bool) -> None:
+        files = known and headers.get("content-type", "").lower().startswith("multipart/")
         self._receive = receive
-        self._limit = settings.body_bytes
-        self._until = time.monotonic() + settings.body_seconds
+        self._limit = settings.body_bytes if files else min(_SMALL_BYTES, settings.body_bytes)
+        self._until = time.monotonic() + (settings.body_seconds if known else settings.header_seconds)
         self._bytes = 0
         self._complete = False
         length = headers.get("content-length", "")
@@ -146,4 +187,5 @@ class _Body:
         return message
 
     def _too_large(self) -> RequestTooLarge:
-        return RequestTooLarge(f"the request has more than {self._limit / 1024**2:g} MiB, the most that is taken")
+        most = f"{self._limit / 1024:g} KiB" if self._limit < 1024**2 else f"{self._limit / 1024**2:g} MiB"
+        return RequestTooLarge(f"the request has more than {most}, the most that is taken")

@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
+from carpal.service.demo import Demo
 from carpal.service.metrics import Metrics
+from carpal.service.outbox import Outbox
 from carpal.service.pool import Pool
 from carpal.service.readings import ReadingStore
+from carpal.service.reception import Reception
 from carpal.service.records import Outcome
 from carpal.service.settings import Settings
 from carpal.service.tokens import Tokens
@@ -71,3 +74,6 @@ class Hub:
     pool: Pool
     metrics: Metrics
     arrivals: Arrivals = field(repr=False)
+    reception: Reception
+    outbox: Outbox
+    demo: Demo | None = field(default=None, repr=False)

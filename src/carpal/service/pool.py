@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import Protocol
 
 from carpal.errors import Busy, ModelError, UnreadableRadiograph
+from carpal.service.making import Chart, Job, given_of
 from carpal.service.problems import problem_of
 from carpal.service.readings import ReadingStore
-from carpal.service.records import Outcome
-from carpal.service.worker import Job, ModelCard, Started, read_for_ever
+from carpal.service.records import Claim, Outcome
+from carpal.service.worker import ModelCard, Started, read_for_ever
 
 __all__ = ["Pool", "Watcher"]
 
@@ -28,7 +29,7 @@ _LOG = logging.getLogger("carpal.service")
 _START_SECONDS = 120
 _IDLE_SECONDS = 2.0  # how long at most until an idle thread looks whether there is work that nobody told it of
 _MORE_LEASE = 60.0
-_PICTURES = 20  # that may wait to be drawn
+_DOCUMENTS = 20  # that may wait to be made
 
 
 class Watcher(Protocol):
@@ -73,7 +74,7 @@ class Pool:
         self._limit_s = seconds_per_file
         self._spawn = _spawner(model, calibration)
         self._slots = [_Slot() for _ in range(workers)]
-        self._pictures: queue.Queue[tuple[Job, Future[Outcome]]] = queue.Queue(_PICTURES)
+        self._documents: queue.Queue[tuple[Job | Chart, Future[Outcome]]] = queue.Queue(_DOCUMENTS)
         self._news = threading.Condition()
         self._news_count = 0
         self._stopping = threading.Event()
@@ -101,13 +102,13 @@ class Pool:
             self._news_count += 1
             self._news.notify_all()
 
-    def draw(self, job: Job) -> Future[Outcome]:
-        """Have a picture drawn before the next radiograph is read. Raises Busy."""
+    def make(self, job: Job | Chart) -> Future[Outcome]:
+        """Have a document made before the next radiograph is read. Raises Busy."""
         future: Future[Outcome] = Future()
         try:
-            self._pictures.put_nowait((job, future))
+            self._documents.put_nowait((job, future))
         except queue.Full:
-            raise Busy(f"{_PICTURES} pictures are waiting to be drawn: try again a little later", 2) from None
+            raise Busy(f"{_DOCUMENTS} documents are waiting to be made: try again a little later", 2) from None
         self.wake()
         return future
 
@@ -130,8 +131,8 @@ class Pool:
         for slot in self._slots:
             if slot.thread.ident is not None:
                 slot.thread.join(10)
-        while not self._pictures.empty():
-            self._pictures.get_nowait()[1].set_exception(Busy("the service is being stopped: try again later", 10))
+        while not self._documents.empty():
+            self._documents.get_nowait()[1].set_exception(Busy("the service is being stopped: try again later", 10))
 
     # ----------------------------------------------------------------- one thread per worker
 
@@ -141,7 +142,7 @@ class Pool:
             try:
                 if not slot.ready and not self._replace(slot):
                     self._stopping.wait(_IDLE_SECONDS)
-                elif not (self._draw_one(slot) or self._read_one(slot)):
+                elif not (self._make_one(slot) or self._read_one(slot)):
                     self._wait_for_news(known)
             except Exception as error:
                 # Such as a full disk or a database that is away: what was in work is taken up when its lease has ended.
@@ -158,22 +159,24 @@ class Pool:
         slot.ready = _first_word(slot).model is not None
         return slot.ready
 
-    def _draw_one(self, slot: _Slot) -> bool:
+    def _make_one(self, slot: _Slot) -> bool:
         try:
-            job, future = self._pictures.get_nowait()
+            job, future = self._documents.get_nowait()
         except queue.Empty:
             return False
+        if not future.set_running_or_notify_cancel():  # nobody waits for it any more
+            return True
         try:
             future.set_result(self._ask(slot, job))
         except _Lost:
-            future.set_result(_lost_outcome(self._limit_s, self._digest))
+            future.set_result(_lost_outcome(f"making it {self._lost_how}", self._digest))
         return True
 
     def _read_one(self, slot: _Slot) -> bool:
         claim = self._store.claim(f"{os.getpid()}", self._limit_s + _MORE_LEASE)
         if claim is None:
             return False
-        job = Job(self._store.blobs.path(claim.file_sha256), claim.sex, claim.accept_anything)
+        job = self._job(claim)
         begun = time.monotonic()
         try:
             outcome = self._ask(slot, job)
@@ -181,7 +184,7 @@ class Pool:
             if self._stopping.is_set():
                 self._store.give_back(claim)
                 return True
-            outcome = _lost_outcome(self._limit_s, self._digest)
+            outcome = _lost_outcome(f"reading it {self._lost_how}, twice", self._digest)
             kept = self._store.lost_worker(claim, outcome)
         else:
             kept = self._store.finish(claim, outcome)
@@ -189,7 +192,11 @@ class Pool:
             self._watcher.finished(claim.reading_id, outcome, time.monotonic() - begun)
         return True
 
-    def _ask(self, slot: _Slot, job: Job) -> Outcome:
+    def _job(self, claim: Claim) -> Job:
+        given = given_of(claim.sex, claim.age_months, claim.facts)
+        return Job(self._store.blobs.path(claim.file_sha256), given, claim.accept_anything)
+
+    def _ask(self, slot: _Slot, job: Job | Chart) -> Outcome:
         """The worker's answer. Raises _Lost, and the slot is empty then."""
         assert slot.pipe is not None
         try:
@@ -202,6 +209,10 @@ class Pool:
         if not self._stopping.is_set():
             self._watcher.worker_lost()
         raise _Lost
+
+    @property
+    def _lost_how(self) -> str:
+        return f"ended the process or took more than {self._limit_s:g} seconds"
 
     @property
     def _digest(self) -> str:
@@ -239,6 +250,5 @@ def _end(slot: _Slot) -> None:
         slot.process.join(10)
 
 
-def _lost_outcome(limit_s: float, digest: str) -> Outcome:
-    why = f"reading it ended the process or took more than {limit_s:g} seconds, twice"
+def _lost_outcome(why: str, digest: str) -> Outcome:
     return Outcome("failed", None, problem_of(UnreadableRadiograph(why)), digest)

@@ -8,7 +8,8 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,20 +18,25 @@ import uvicorn
 from carpal.errors import Forbidden, InvalidArgument
 from carpal.service.app import create_app
 from carpal.service.database import Database
+from carpal.service.demo import Demo, make_demo
+from carpal.service.exchange import Exchange
 from carpal.service.hub import Arrivals, Hub
+from carpal.service.incoming import Incoming
 from carpal.service.metrics import Metrics
+from carpal.service.outbox import Outbox
 from carpal.service.pool import Pool
 from carpal.service.protocol import patient_for
 from carpal.service.readings import ReadingStore
+from carpal.service.reception import Reception
 from carpal.service.settings import Settings
 from carpal.service.tokens import Tokens
 
-__all__ = ["serve"]
+__all__ = ["serve", "serve_demo"]
 
 
-def serve(settings: Settings) -> None:
-    """Serve until SIGTERM or Ctrl-C. Raises Forbidden where others could reach a service that asks for no token,
-    InvalidArgument, ModelError, MissingDependency."""
+def serve(settings: Settings, demo: Demo | None = None) -> None:
+    """Serve until SIGTERM or Ctrl-C; as a demonstration nothing but that. Raises Forbidden where others could reach a
+    service that asks for no token, InvalidArgument, ModelError, MissingDependency."""
     os.umask(0o077)
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("carpal.service").setLevel(logging.INFO)
@@ -38,13 +44,25 @@ def serve(settings: Settings) -> None:
     with _alone(settings.data):
         database = Database(settings.data, settings.database_url)
         try:
-            _serve(settings, database)
+            _serve(settings, database, demo)
         finally:
             database.close()
 
 
-def _serve(settings: Settings, database: Database) -> None:
-    tokens, store, metrics = Tokens(database), ReadingStore(database, settings.data), Metrics()
+def serve_demo(settings: Callable[[Path], Settings]) -> None:
+    """Serve drawn hands from a store that is gone at the end; ``settings`` are made for its folder. Raises as
+    ``serve``, and Forbidden where others could reach it."""
+    with tempfile.TemporaryDirectory(prefix="carpal-demo-") as folder:
+        chosen = settings(Path(folder))
+        if not chosen.is_loopback:
+            raise Forbidden("a demonstration is for this machine only: leave out --host")
+        serve(chosen, make_demo())
+
+
+def _serve(settings: Settings, database: Database, demo: Demo | None) -> None:
+    only = None if demo is None else demo.digests
+    store = ReadingStore(database, settings.data, settings.dicom.posting, only)
+    tokens, metrics = Tokens(database), Metrics()
     if not settings.is_loopback and not tokens.exist():
         raise Forbidden(
             f"--host {settings.host} lets others in, so they need tokens: make one with carpal serve token add NAME"
@@ -59,18 +77,26 @@ def _serve(settings: Settings, database: Database) -> None:
         model=settings.model,
         calibration=settings.calibration,
     )
+    reception = Reception(store, settings, metrics, pool.wake)
+    hub = Hub(settings, store, tokens, pool, metrics, arrivals, reception, Outbox(database), demo)
+    exchange = Exchange(hub, Incoming(settings.data))
     store.blobs.sweep()
+    store.shelf.sweep()
     store.release_all()
     signal.signal(signal.SIGTERM, _stop)  # uvicorn takes it over and, when it has stopped, gives it back and repeats it
     try:
         pool.start()
-        app = create_app(Hub(settings, store, tokens, pool, metrics, arrivals))
+        if demo is not None:
+            demo.send(store)
+        exchange.start()
+        app = create_app(hub)
         server = _Server(_config(app, settings), arrivals)
         asyncio.run(_run(server, listener, arrivals, _address(settings, listener)))
     except KeyboardInterrupt:
         pass
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        exchange.stop(settings.shutdown_seconds)
         pool.stop(settings.shutdown_seconds)
         listener.close()
 

@@ -8,13 +8,15 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from carpal.errors import CarpalError, RefusedRadiograph, UnreadableRadiograph
-from carpal.plain import Sex
+from carpal.errors import CarpalError, InvalidArgument, RefusedRadiograph, UnreadableRadiograph
+from carpal.radiograph import read_radiograph
 from carpal.reader import Reader
+from carpal.report.make import describe
+from carpal.service.making import Chart, Job, make, make_chart
 from carpal.service.problems import problem_of
-from carpal.service.records import Outcome
+from carpal.service.records import Header, Outcome
 
-__all__ = ["Job", "ModelCard", "Started", "read_for_ever"]
+__all__ = ["ModelCard", "Started", "read_for_ever"]
 
 
 @dataclass(frozen=True)
@@ -37,18 +39,8 @@ class Started:
     error: str | None
 
 
-@dataclass(frozen=True)
-class Job:
-    """A radiograph to read; with ``picture`` to draw it there, evidence and all, instead."""
-
-    path: Path
-    sex: Sex | None
-    accept_anything: bool
-    picture: Path | None = None
-
-
 def read_for_ever(connection: Connection, model: str, calibration: Path | None) -> None:
-    """Answer each Job with an Outcome, until the other end of the pipe is closed."""
+    """Answer each Job and Chart with an Outcome, until the other end of the pipe is closed."""
     # A Ctrl-C or a service manager's SIGTERM reaches the whole group; it is the server that says when to stop.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
@@ -74,11 +66,15 @@ def _card_of(reader: Reader) -> ModelCard:
     return ModelCard(reader.facts.name, reader.digest, rows, columns, site, reader.facts.card)
 
 
-def _answer(reader: Reader, job: Job) -> Outcome:
+def _answer(reader: Reader, job: Job | Chart) -> Outcome:
     try:
-        return _draw(reader, job) if job.picture else _read(reader, job)
-    except RefusedRadiograph as refusal:
-        return Outcome("refused", None, problem_of(refusal), reader.digest)
+        if isinstance(job, Chart):
+            make_chart(job)
+        elif job.document is not None:
+            make(reader, job, job.document)
+        else:
+            return _read(reader, job)
+        return Outcome("done", None, None, reader.digest)
     except CarpalError as error:
         return Outcome("failed", None, problem_of(error), reader.digest)
     except MemoryError:
@@ -94,19 +90,14 @@ def _failed(why: str, reader: Reader) -> Outcome:
 
 def _read(reader: Reader, job: Job) -> Outcome:
     # Its bytes, not its path: where the store lies is no client's business.
-    reading = reader.read(job.path.read_bytes(), job.sex, accept_anything=job.accept_anything)
-    result = reading.to_dict() | {"distribution": [float(mass) for mass in reading.distribution]}
-    return Outcome("done", result, None, reader.digest)
-
-
-def _draw(reader: Reader, job: Job) -> Outcome:
-    from carpal.annotate import write_annotated
-    from carpal.explain import explain
-    from carpal.radiograph import read_radiograph
-
-    assert job.picture is not None
     radiograph = read_radiograph(job.path.read_bytes())
-    reading = reader.read(radiograph, job.sex, accept_anything=job.accept_anything)
-    evidence = explain(reader, radiograph, reading.sex, accept_anything=job.accept_anything)
-    write_annotated(radiograph, reading, job.picture, evidence)
-    return Outcome("done", None, None, reader.digest)
+    header = Header(radiograph.sex, radiograph.age_months, radiograph.study_date)
+    try:
+        describe(radiograph, job.given)  # refuses what is told of a child that the header makes impossible
+        reading = reader.read(radiograph, job.given.sex, accept_anything=job.accept_anything)
+    except RefusedRadiograph as refusal:
+        return Outcome("refused", None, problem_of(refusal), reader.digest, header)
+    except InvalidArgument as error:
+        return Outcome("failed", None, problem_of(error), reader.digest, header)
+    result = reading.to_dict() | {"distribution": [float(mass) for mass in reading.distribution]}
+    return Outcome("done", result, None, reader.digest, header)

@@ -1,0 +1,87 @@
+"""Objects sent to a DICOMweb server by STOW-RS, by Python's own HTTP client: no redirect is followed and no proxy is
+asked, so that patients' data and the authorization go nowhere but to the host that was named."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import secrets
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from carpal.service.destinations import Away, Declined, Destination, Line
+
+__all__ = ["web_line"]
+
+_SECONDS = 60.0
+_ANSWER_BYTES = 1024**2
+
+
+@contextmanager
+def web_line(destination: Destination) -> Iterator[Line]:
+    """A connection to a DICOMweb server; its certificate must be one that this machine trusts."""
+    where = (destination.host, destination.port)
+    if destination.tls:
+        context = ssl.create_default_context()
+        connection: http.client.HTTPConnection = http.client.HTTPSConnection(*where, timeout=_SECONDS, context=context)
+    else:
+        connection = http.client.HTTPConnection(*where, timeout=_SECONDS)
+    try:
+        yield _WebLine(destination, connection)
+    finally:
+        connection.close()
+
+
+class _WebLine:
+    def __init__(self, destination: Destination, connection: http.client.HTTPConnection) -> None:
+        self._destination = destination
+        self._connection = connection
+
+    def send(self, path: Path) -> None:
+        boundary = secrets.token_hex(16)
+        head = f"--{boundary}\r\nContent-Type: application/dicom\r\n\r\n".encode()
+        body = b"".join((head, path.read_bytes(), f"\r\n--{boundary}--\r\n".encode()))
+        headers = {
+            "Content-Type": f'multipart/related; type="application/dicom"; boundary={boundary}',
+            "Accept": "application/dicom+json",
+        }
+        if self._destination.authorization is not None:
+            headers["Authorization"] = self._destination.authorization
+        try:
+            self._connection.request("POST", f"{self._destination.path}/studies", body, headers)
+            answer = self._connection.getresponse()
+            said = answer.read(_ANSWER_BYTES)
+        except (OSError, http.client.HTTPException) as error:
+            self._connection.close()
+            raise Away(f"no answer ({_reason(error)})") from None
+        _judge(answer.status, said)
+
+
+def _judge(status: int, said: bytes) -> None:
+    """Whether one object was taken (PS3.18 10.5.3). Raises Away, Declined."""
+    if status == 200:
+        return
+    if status == 202:
+        if not _failures(said):
+            return
+        raise Declined("it refused the object")
+    # Whoever is asked for a password, or sent elsewhere, has to be told so by a person: all objects wait for that.
+    if status < 400 or status in (401, 403, 404, 405, 408, 425, 429) or status >= 500:
+        raise Away(f"it answered {status}")
+    raise Declined(f"it answered {status}")
+
+
+def _failures(said: bytes) -> bool:
+    try:
+        answer = json.loads(said)
+        return bool(answer.get("00081198", {}).get("Value"))
+    except (ValueError, AttributeError):
+        return False
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return "its certificate is not trusted"
+    return (getattr(error, "strerror", None) or type(error).__name__).lower()

@@ -1,0 +1,67 @@
+// What the pages share: texts, requests with the session's proof, and what is said to a screen reader.
+
+const texts = JSON.parse(document.getElementById("texts").textContent);
+
+export const language = document.documentElement.lang;
+
+/** The text of a key, its {names} filled in. */
+export function say(key, values = {}) {
+  return texts[`js.${key}`].replace(/\{(\w+)\}/g, (_, name) => values[name]);
+}
+
+/** Have a screen reader say it. */
+export function announce(text) {
+  document.getElementById("said").textContent = text;
+}
+
+let asked = null;
+
+/** {name, role, csrf} of whoever looks at the page; null where nobody is logged in. */
+export function session() {
+  asked ??= fetch("/session", { headers: { accept: "application/json" } }).then((answer) =>
+    answer.ok ? answer.json() : answer.status === 401 ? null : { name: "", role: "", csrf: "" },
+  );
+  return asked;
+}
+
+/** Ask again next time: somebody may have logged in meanwhile. */
+export function forgetSession() {
+  asked = null;
+}
+
+/** fetch, with the proof that it comes from a page of ours; leads to the login where there is no session any more. */
+export async function send(address, options = {}) {
+  const who = await session();
+  const headers = { ...options.headers, "x-csrf-token": who?.csrf ?? "" };
+  const answer = await fetch(address, { ...options, headers });
+  if (answer.status === 403) forgetSession(); // it may be another one by now: the next request asks
+  if (answer.status === 401) location.assign(`/login?next=${encodeURIComponent(location.pathname)}`);
+  return answer;
+}
+
+/** Why it was refused, in the language of the page; {text, language}. */
+export async function whyNot(answer) {
+  const problem = await answer.json().catch(() => ({}));
+  return translated(problem.detail ?? say("failed", { status: answer.status }));
+}
+
+/** A sentence of the server in the language of the page, as far as it knows it. */
+export async function translated(english) {
+  if (language === "en") return { text: english, language };
+  try {
+    const answer = await send("/said", { method: "POST", body: new URLSearchParams({ english }) });
+    if (answer.ok) return await answer.json();
+  } catch {
+    // English is better than nothing.
+  }
+  return { text: english, language: "en" };
+}
+
+/** Put a sentence into an element, marked as English where it is. */
+export function show(element, said) {
+  element.textContent = said.text;
+  if (said.language === language) element.removeAttribute("lang");
+  else element.lang = said.language;
+}
+
+export const pause = (seconds) => new Promise((done) => setTimeout(done, 1000 * seconds));

@@ -1,0 +1,65 @@
+// One reading: documents to save, reading once more, deleting; and waiting for it where it is still to come.
+
+import { pause, say, send, show, whyNot } from "./common.js";
+import { openViewer } from "./viewer.js";
+
+const waiting = document.querySelector("[data-queued]");
+const viewer = document.getElementById("viewer");
+
+async function untilRead(id) {
+  for (;;) {
+    await pause(document.hidden ? 5 : 1);
+    const answer = await send(`/readings/${id}`).catch(() => null);
+    if (answer?.ok && (await answer.json()).state !== "queued") return location.reload();
+  }
+}
+
+/** Fetched first, so that a refusal is said on the page and not saved as a file. */
+async function save(link) {
+  const status = document.getElementById("saving");
+  status.textContent = say("saving");
+  const answer = await send(link.href).catch(() => null);
+  if (!answer) {
+    status.textContent = say("offline");
+  } else if (!answer.ok) {
+    show(status, await whyNot(answer));
+  } else {
+    const file = document.createElement("a");
+    file.href = URL.createObjectURL(await answer.blob());
+    file.download = link.dataset.save;
+    file.click();
+    URL.revokeObjectURL(file.href);
+    status.textContent = say("saved", { name: link.dataset.save });
+  }
+}
+
+async function again(facts) {
+  const id = viewer.dataset.reading;
+  const answer = await send(`/readings/${id}/again`, { method: "POST", body: new URLSearchParams(facts) });
+  if (answer.ok) location.assign(`/readings/${(await answer.json()).id}/view`);
+  else show(document.getElementById("again-error"), await whyNot(answer));
+}
+
+async function remove(event) {
+  event.preventDefault();
+  const answer = await send(`/readings/${viewer.dataset.reading}`, { method: "DELETE" });
+  if (answer.ok) location.assign("/worklist");
+  else show(document.getElementById("delete-error"), await whyNot(answer));
+}
+
+for (const link of document.querySelectorAll("a[data-save]")) {
+  link.addEventListener("click", (event) => {
+    event.preventDefault();
+    save(link);
+  });
+}
+for (const button of document.querySelectorAll("[data-open]")) {
+  button.addEventListener("click", () => document.getElementById(button.dataset.open).showModal());
+}
+for (const button of document.querySelectorAll("[data-again]")) {
+  button.addEventListener("click", () => again(JSON.parse(button.dataset.again)));
+}
+document.getElementById("delete-yes")?.addEventListener("click", remove);
+
+if (waiting) untilRead(waiting.dataset.queued);
+if (viewer) openViewer(viewer);

@@ -1,0 +1,107 @@
+"""Logging in on the web page: a token opens a session, and what a reader may and may not."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+from .browsing import looking, serious_findings
+from .serving import Server, Start, another, carpal
+
+pytest.importorskip("playwright.sync_api", reason="needs pip install playwright")
+
+from playwright.sync_api import Page, expect
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+expect.set_options(timeout=30_000)
+
+
+@pytest.fixture(scope="module")
+def server(start: Start) -> Server:
+    return start("--rate", 100000)
+
+
+@pytest.fixture(scope="module")
+def tokens(server: Server) -> dict[str, str]:
+    return {
+        role: carpal("serve", "token", "add", f"the {role}", "--role", role, "--data", server.data).stdout.strip()
+        for role in ("reader", "admin")
+    }
+
+
+@pytest.fixture
+def page(browser: Browser, server: Server, tokens: dict[str, str]) -> Iterator[Page]:
+    with looking(browser, server.url) as page:
+        yield page
+
+
+def log_in(page: Page, token: str) -> None:
+    page.get_by_label("Token").fill(token)
+    page.get_by_role("button", name="Log in").click()
+
+
+def test_a_token_leads_to_where_one_wanted_to_go(page: Page, tokens: dict[str, str]) -> None:
+    page.goto("/worklist")
+    expect(page).to_have_url(re.compile("/login[?]next="))
+    assert serious_findings(page) == []
+    log_in(page, "carpal_wrong")
+    expect(page.get_by_role("alert")).to_have_text("This token is not known, or it was revoked.")
+    log_in(page, tokens["reader"])
+    expect(page).to_have_url(re.compile("/worklist$"))
+    expect(page.locator("#who")).to_have_text("the reader (reader)")
+    page.get_by_role("button", name="Log out").click()
+    expect(page).to_have_url(re.compile("/login$"))
+    page.goto("/worklist")
+    expect(page).to_have_url(re.compile("/login[?]next="))
+
+
+def test_no_other_place_is_led_to(page: Page, tokens: dict[str, str]) -> None:
+    page.goto("/login?next=//evil.example/x")
+    log_in(page, tokens["reader"])
+    expect(page.get_by_role("heading", level=1)).to_have_text("Read radiographs of the left hand")
+
+
+def test_a_session_sends_and_only_an_admin_deletes(page: Page, tokens: dict[str, str], small_hand: bytes) -> None:
+    page.goto("/")
+    expect(page.locator("#needs-login")).to_be_visible()
+    page.locator("#needs-login a").click()
+    log_in(page, tokens["reader"])
+    expect(page.locator("#needs-login")).to_be_hidden()
+    file = {"name": "hand.png", "mimeType": "image/png", "buffer": another(small_hand, 3)}
+    page.locator("#files").set_input_files([file])  # type: ignore[list-item]
+    page.get_by_role("radio", name="girl").check()
+    page.get_by_role("button", name="Read", exact=True).click()
+    page.get_by_role("link", name="Show the reading").click()
+    expect(page.locator(".age .months")).to_be_visible()
+    place = page.url
+    expect(page.get_by_role("button", name="Delete this reading")).to_have_count(0)
+    page.get_by_role("button", name="Log out").click()
+    expect(page).to_have_url(re.compile("/login$"))
+    page.goto(place)
+    log_in(page, tokens["admin"])
+    expect(page).to_have_url(place)
+    page.get_by_role("button", name="Delete this reading").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete", exact=True).click()
+    expect(page).to_have_url(re.compile("/worklist$"))
+
+
+def test_who_is_logged_out_loses_nothing_chosen(page: Page, tokens: dict[str, str], small_hand: bytes) -> None:
+    page.goto("/login")
+    log_in(page, tokens["reader"])
+    file = {"name": "hand.png", "mimeType": "image/png", "buffer": another(small_hand, 4)}
+    page.locator("#files").set_input_files([file])  # type: ignore[list-item]
+    page.get_by_role("radio", name="girl").check()
+    page.context.clear_cookies()
+    page.get_by_role("button", name="Read", exact=True).click()
+    expect(page.locator(".file .error")).to_have_text(re.compile("You are logged out"))
+    other = page.context.new_page()
+    other.goto("/login")
+    log_in(other, tokens["reader"])
+    expect(other.locator("#who")).to_be_visible()
+    page.get_by_role("button", name="Read", exact=True).click()
+    expect(page.locator(".file")).to_have_attribute("data-state", "done")

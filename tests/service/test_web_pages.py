@@ -1,0 +1,195 @@
+"""The pages as they leave the server: their language, their texts, what they may load, and who may have them."""
+
+from __future__ import annotations
+
+import csv
+import re
+from importlib import resources
+from pathlib import Path
+
+import httpx
+import pytest
+
+import carpal
+from carpal.report.texts import Texts, languages
+
+from .browsing import no_hand
+from .serving import Server, Start, another
+from .serving import carpal as run
+
+SERVICE = Path(carpal.__file__).parent / "service"
+ROWS = list(csv.DictReader((resources.files("carpal.service") / "texts.csv").read_text(encoding="utf-8").splitlines()))
+REPORT_ROWS = csv.DictReader((resources.files("carpal.report") / "texts.csv").read_text(encoding="utf-8").splitlines())
+PAGES = sorted((SERVICE / "templates").iterdir())
+LOADED = sorted((SERVICE / "static").iterdir())
+
+
+@pytest.fixture(scope="module")
+def server(start: Start) -> Server:
+    return start("--rate", 100000)
+
+
+@pytest.fixture
+def client(server: Server) -> httpx.Client:
+    return server.client()
+
+
+def language_of(answer: httpx.Response) -> str:
+    found = re.search(r'<html lang="(\w+)">', answer.text)
+    assert found is not None
+    return found[1]
+
+
+def test_the_language_is_the_one_asked_for_last(client: httpx.Client) -> None:
+    def asked(accepted: str, **query: str) -> str:
+        return language_of(client.get("/", params=query, headers={"accept-language": accepted}))
+
+    assert asked("") == "en"
+    assert asked("de-CH,de;q=0.9,en;q=0.8") == "de"
+    assert asked("fr,en;q=0.5,de;q=0.7") == "de"
+    assert asked("fr;q=nonsense") == "en"
+    assert asked("en", lang="de") == "de"
+    assert asked("en") == "de"  # it is kept
+    assert asked("de", lang="xx") == "de"
+    cookie = client.get("/?lang=en").headers["set-cookie"].lower()
+    assert "httponly" in cookie
+    assert "samesite=strict" in cookie
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row["key"])
+def test_every_text_is_there_in_every_language(row: dict[str, str]) -> None:
+    assert set(row) == {"key", *languages()}
+    assert all(row[language].strip() for language in languages())
+    named = {frozenset(re.findall(r"\{(\w+)\}", row[language])) for language in languages()}
+    assert len(named) == 1
+
+
+def test_no_text_is_there_twice_or_left_over() -> None:
+    keys = [row["key"] for row in ROWS]
+    assert len(set(keys)) == len(keys)
+    assert not set(keys) & {row["key"] for row in REPORT_ROWS}
+    code = "".join(path.read_text(encoding="utf-8") for path in (*PAGES, *LOADED, *SERVICE.glob("*.py")))
+    families = ("note.", "word.", "state.", "source.", "js.role.", "viewer.")
+    said = [key for key in keys if not key.startswith(families)]
+    assert [key for key in said if f'"{key.removeprefix("js.")}"' not in code.replace("'", '"')] == []
+
+
+def test_scripts_say_only_what_is_there() -> None:
+    texts = Texts("en", "carpal.service").family("js.")
+    for path in LOADED:
+        if path.suffix == ".js":
+            for key in re.findall(r'say\("([\w.]+)"', path.read_text(encoding="utf-8")):
+                assert f"js.{key}" in texts, f"{path.name}: {key}"
+
+
+def test_what_the_service_says_no_with_is_german_too() -> None:
+    texts = Texts("de", "carpal.service")
+    for english in (
+        "there is no such reading",
+        "the file is empty",
+        "12 radiographs are waiting already: try again a little later",
+        "a height of 51.6 cm at 9 y 0 mo cannot be meant, it looks like inches: give centimetres",
+        "the child's sex is needed and the file does not say it: give F or M (--sex F)",
+    ):
+        assert texts.sentence(english).language == "de", english
+    assert (
+        "51,6 cm mit 9\u00a0J."
+        in texts.sentence("a height of 51.6 cm at 9 y 0 mo cannot be meant: give centimetres").text
+    )
+
+
+@pytest.mark.parametrize("path", [*PAGES, *LOADED], ids=lambda path: path.name)
+def test_nothing_comes_from_elsewhere(path: Path) -> None:
+    text = path.read_text(encoding="utf-8").replace("http://www.w3.org/2000/svg", "")
+    assert not re.search(r"https?:|[\"'(]//", text)
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_no_script_and_no_style_stands_in_a_page(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert not re.search(r"<style|\sstyle=|\son[a-z]+=|javascript:", text)
+    assert all('src="/static/' in tag or "application/json" in tag for tag in re.findall(r"<script[^>]*>", text))
+
+
+def test_the_policy_lets_nothing_else_run(client: httpx.Client) -> None:
+    policy = client.get("/").headers["content-security-policy"]
+    assert "default-src 'none'; script-src 'self'; style-src 'self'" in policy
+    assert "unsafe" not in policy
+    assert "http" not in policy
+
+
+def test_static_files_are_those_of_the_package(client: httpx.Client) -> None:
+    for path in LOADED:
+        answer = client.get(f"/static/{path.name}")
+        assert answer.content == path.read_bytes()
+        again = client.get(f"/static/{path.name}", headers={"if-none-match": answer.headers["etag"]})
+        assert (again.status_code, again.content) == (304, b"")
+    for name in ("absent.js", "..%2fpages.py", "%2e%2e/pages.py", "../texts.csv", ""):
+        assert client.get(f"/static/{name}").status_code == 404
+    assert client.get("/demo/drawn-girl.png").status_code == 404
+
+
+def test_pages_are_for_whoever_may_see_readings(start: Start) -> None:
+    server = start()
+    token = run("serve", "token", "add", "ward", "--data", server.data).stdout.strip()
+    place = f"/readings/{'0' * 32}"
+    with server.client() as nobody, server.client(token) as somebody:
+        for path in ("/", "/login", "/static/carpal.css"):
+            assert nobody.get(path).status_code == 200
+        for path in ("/worklist", f"{place}/view", f"/children/{'0' * 32}/view"):
+            answer = nobody.get(path)
+            assert (answer.status_code, answer.headers["location"]) == (303, f"/login?next={path}")
+        for method, path in (
+            ("GET", f"{place}/row"),
+            ("POST", f"{place}/again"),
+            ("POST", "/worklist"),
+            ("POST", "/said"),
+        ):
+            assert nobody.request(method, path).status_code == 401
+        assert somebody.get("/worklist").status_code == 200
+        absent = somebody.get(f"{place}/view")
+        assert (absent.status_code, absent.headers["content-type"]) == (404, "text/html; charset=utf-8")
+        assert "There is no such reading" in absent.text
+
+
+def test_a_code_is_text_and_stands_in_no_address(client: httpx.Client, small_hand: bytes) -> None:
+    code = "<b onclick=x>study & 9</b>"
+    facts = {"sex": "F", "age_months": "100", "child": code}
+    reading = client.post("/readings?wait=60", files={"file": another(small_hand, 1)}, data=facts).json()
+    for answer in (
+        client.get("/worklist"),
+        client.get(f"/readings/{reading['id']}/view"),
+        client.get(f"/children/{reading['child']['id']}/view"),
+        client.post("/worklist", data={"code": "<b on"}),
+    ):
+        assert "&lt;b onclick=x&gt;study &amp; 9&lt;/b&gt;" in answer.text
+        assert "<b onclick" not in answer.text
+        assert not [
+            address for address in re.findall(r'(?:href|src|action)="([^"]*)"', answer.text) if "study" in address
+        ]
+    assert "study" not in client.post("/worklist", data={"code": "study"}).text.partition("<tbody>")[2]
+
+
+def test_the_work_list_has_pages(client: httpx.Client, small_hand: bytes) -> None:
+    for number in range(3):
+        data = {"sex": "M", "age_months": "120"}
+        client.post("/readings?wait=60", files={"file": another(small_hand, 20 + number)}, data=data)
+    newest = client.get("/readings", params={"limit": 200}).json()["readings"]
+    seen = re.findall(r'data-id="(\w+)"', client.get("/worklist?sex=M").text)
+    assert seen == [reading["id"] for reading in newest if reading["sex"] == "M"]
+    today = newest[0]["created_at"][:10]
+    assert 'data-id="' in client.get(f"/worklist?since={today}").text
+    assert 'data-id="' not in client.get("/worklist?until=2020-01-01").text
+    for wrong in ("since=yesterday", "since=2020-13-01", "state=lost", "cursor=x"):
+        assert client.get(f"/worklist?{wrong}").status_code in (404, 422), wrong
+
+
+def test_the_same_file_is_read_once_more(client: httpx.Client) -> None:
+    refused = client.post("/readings?wait=60", files={"file": no_hand(3)}, data={"sex": "M", "height_cm": "140"}).json()
+    place = refused["instance"]
+    answer = client.post(f"{place}/again", data={"accept_anything": "true"})
+    assert answer.status_code == 202
+    new = client.get(f"/readings/{answer.json()['id']}").json()
+    assert (new["sex"], new["height_cm"], new["accept_anything"], new["source"]) == ("M", 140.0, True, "web")
+    assert client.post(f"/readings/{'0' * 32}/again").status_code == 404
+    assert client.post(f"{place}/again", data={"sex": "X"}).status_code == 404
