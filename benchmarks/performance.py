@@ -72,10 +72,11 @@ def steps_of(reader: Reader, path: Path) -> dict[str, float]:
     found = {}
     found["decode"], radiograph = milliseconds(lambda: read_radiograph(path))
     found["gate"], examined = milliseconds(lambda: reader.admit(radiograph, accept_anything=True))
-    found["prepare"], prepared = milliseconds(lambda: prepare(examined.radiograph, reader.facts.recipe))
+    found["prepare"], prepared = milliseconds(lambda: prepare(examined.radiograph, reader.facts.recipe, examined.found))
     found["network"], _ = milliseconds(lambda: reader.distributions(prepared.pixels[None], ["F"]))
+    apart = sum(found.values())
     found["all"], _ = milliseconds(lambda: reader.read(path, "F", accept_anything=True))
-    return found | {"rest": found["all"] - sum(found.values()) + 0.0}
+    return found | {"rest": found["all"] - apart}
 
 
 def in_turns(reader: Reader, films: dict[str, list[Path]], rounds: int) -> dict[str, list[dict[str, float]]]:

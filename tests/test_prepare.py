@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from carpal.errors import InvalidArgument
+from carpal.hand import Found
 from carpal.phantom import draw_phantom, make_phantom
 from carpal.prepare import (
     RECIPES,
@@ -23,6 +24,7 @@ from carpal.prepare import (
     recipe_named,
     recipe_to_dict,
 )
+from carpal.quality import Gate
 from carpal.radiograph import Radiograph, read_radiograph
 
 
@@ -182,3 +184,29 @@ def test_a_dark_film_is_lightened(gamma: float) -> None:
     assert medians[1] > 0.34
     outlines = [found.pixels > 12 for found in (usual, dark)]
     assert (outlines[0] & outlines[1]).sum() > 0.85 * (outlines[0] | outlines[1]).sum()
+
+
+@pytest.mark.parametrize(
+    ("shape", "noise"), [((2000, 1500), 0.0), ((1024, 800), 0.0), ((1024, 800), 0.04), ((300, 240), 0.0)]
+)
+def test_what_the_gate_found_changes_nothing(shape: tuple[int, int], noise: float) -> None:
+    """Neither on the film as it came nor on one that was smoothed."""
+    pixels = draw_phantom(120, "F", seed=4, shape=shape).pixels
+    noisy = pixels + noise * np.random.default_rng(0).standard_normal(shape, np.float32)
+    examined = Gate().examine(radiograph_of(np.clip(noisy, 0, 1)))
+    assert examined.found is not None
+    assert ("smoothed" in examined.quality.corrections) == (noise > 0)
+    for recipe in (NarrowHand(256), HandCrop(256), NarrowHand(384)):
+        alone, handed = (prepare(examined.radiograph, recipe, found) for found in (None, examined.found))
+        np.testing.assert_array_equal(alone.pixels, handed.pixels)
+        np.testing.assert_array_equal(alone.to_source, handed.to_source)
+        assert (alone.hand_found, alone.palm) == (handed.hand_found, handed.palm)
+
+
+def test_it_is_the_hand_that_was_handed_on() -> None:
+    """What is found at the size that the recipe works from is used as it is; at another size it is not."""
+    radiograph = draw_phantom(120, "F", seed=4, shape=(2000, 1500))
+    nothing = {factor: Found(radiograph.pixels[::factor, ::factor], factor, None) for factor in (3, 5)}
+    assert prepare(radiograph, NarrowHand(256), nothing[5]).hand_found is False
+    assert prepare(radiograph, NarrowHand(256), nothing[3]).hand_found is True
+    assert prepare(radiograph, NarrowHand(384), nothing[3]).hand_found is False

@@ -51,7 +51,7 @@ class Evidence:
 def explain(reader: Reader, radiograph: Radiograph, sex: Sex, *, accept_anything: bool = False) -> Evidence:
     """The evidence for the bone age of ``radiograph``; about half a second. Raises RefusedRadiograph."""
     examined = reader.admit(radiograph, accept_anything=accept_anything)
-    seen = prepare(examined.radiograph, reader.facts.recipe)
+    seen = prepare(examined.radiograph, reader.facts.recipe, examined.found)
     moved = _occlusion(reader, seen.pixels, sex)
     shares = None
     if seen.palm is not None:

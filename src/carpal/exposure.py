@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from carpal.hand import Hand, find_hand
+from carpal.hand import Found, Hand, find_on_smaller
 from carpal.radiograph import Radiograph
 from carpal.straighten import straightened
 
@@ -49,6 +49,7 @@ class Cleared:
     pixels: Grey
     smoothed: bool
     problem: str | None
+    found: Found  # on these pixels
 
 
 def light_problem(pixels: Grey) -> str | None:
@@ -65,18 +66,19 @@ def light_problem(pixels: Grey) -> str | None:
 def cleared(upright: Grey, given: Grey, to_given: Matrix) -> Cleared:
     """``upright`` (H, W), bone bright, cleared. ``to_given`` (3, 3) takes a point (x, y, 1) of it to the picture
     ``given``, on which noise and blocks are measured: a picture that was turned by odd degrees hides them."""
-    thin, hand = _found(upright)
-    if hand is None:
-        return Cleared(upright, smoothed=False, problem="outline")
-    noise, blocks = _grain(thin, hand, given, to_given @ np.diag([*[hand.scale * _step(upright)] * 2, 1.0]))
+    found = _found(upright)
+    if found.hand is None:
+        return Cleared(upright, smoothed=False, problem="outline", found=found)
+    from_mask = to_given @ np.diag([*[found.hand.scale * found.factor] * 2, 1.0])
+    noise, blocks = _grain(found.smaller, found.hand, given, from_mask)
     if noise > _MOST_NOISE or blocks > _MOST_BLOCKS:
-        return Cleared(upright, smoothed=False, problem="coarse")
+        return Cleared(upright, smoothed=False, problem="coarse", found=found)
     smoothing = _smoothing(noise, blocks, max(given.shape))
     if smoothing:
         upright = cv2.GaussianBlur(upright, (0, 0), smoothing)
-        thin, hand = _found(upright)
-    problem = _exposed(thin, hand) if hand else "outline"
-    return Cleared(upright, smoothing > 0, problem)
+        found = _found(upright)
+    problem = _exposed(found.smaller, found.hand) if found.hand else "outline"
+    return Cleared(upright, smoothing > 0, problem, found)
 
 
 def as_admitted(radiograph: Radiograph) -> Radiograph:
@@ -96,15 +98,8 @@ def _smoothing(noise: float, blocks: float, long_side: int) -> float:
     return round(min(wanted, _WIDEST * long_side, _BLOCK / 2) / _FINEST) * _FINEST
 
 
-def _found(upright: Grey) -> tuple[Grey, Hand | None]:
-    step = _step(upright)
-    height, width = (side // step for side in upright.shape)
-    thin = cv2.resize(upright[: height * step, : width * step], (width, height), interpolation=cv2.INTER_AREA)
-    return thin, find_hand(thin)
-
-
-def _step(upright: Grey) -> int:
-    return max(1, max(upright.shape) // _THIN)
+def _found(upright: Grey) -> Found:
+    return find_on_smaller(upright, max(1, max(upright.shape) // _THIN))
 
 
 def _exposed(thin: Grey, hand: Hand) -> str | None:
@@ -149,7 +144,9 @@ def _lines(pixels: Grey, mask: NDArray[np.uint8], from_mask: Matrix) -> tuple[Gr
     height, width = pixels.shape
     step = _BLOCK * max(1, height // (_BLOCK * _LINES))
     first = _BLOCK // 2  # far from the edges of blocks
-    upper, lower = pixels[first : height - 1 : step], pixels[first + 1 : height : step]
+    # Copied side by side: columns of a film are far apart in memory, and each is looked at several times.
+    starts = np.arange(first, height - 1, step)
+    upper, lower = np.ascontiguousarray(pixels[np.concatenate([starts, starts + 1])]).reshape(2, len(starts), width)
     to_lines = np.array([[1, 0, 0], [0, 1 / step, -first / step], [0, 0, 1]])
     size = (width, max(1, len(upper)))
     inside = cv2.warpAffine(mask, (to_lines @ from_mask)[:2], size, flags=cv2.INTER_NEAREST)[: len(upper)] > 0
@@ -165,6 +162,7 @@ def _diagonals(upper: Grey, lower: Grey, inside: NDArray[np.bool_]) -> Grey:
 def _jumps(lines: Grey, inside: NDArray[np.bool_]) -> float:
     """By how much grey values jump more at every eighth place of the lines than elsewhere."""
     there = inside[:, 1:]
-    steps = np.abs(np.diff(lines, axis=1)) * there
-    by_place = [steps[:, k::_BLOCK].sum() / max(there[:, k::_BLOCK].sum(), 1) for k in range(_BLOCK)]
+    steps = (np.abs(np.diff(lines, axis=1)) * there).sum(axis=0, dtype=np.float64)
+    counts = np.count_nonzero(there, axis=0)
+    by_place = [steps[k::_BLOCK].sum() / max(counts[k::_BLOCK].sum(), 1) for k in range(_BLOCK)]
     return float(np.max(by_place) - np.median(by_place))

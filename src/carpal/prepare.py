@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carpal.errors import InvalidArgument
-from carpal.hand import Hand, find_hand
+from carpal.hand import Found, Hand, find_hand, find_on_smaller
 from carpal.radiograph import Radiograph
 
 __all__ = [
@@ -166,13 +166,14 @@ def recipe_from_dict(fields: dict[str, Any]) -> Recipe:
         raise InvalidArgument(f"the recipe {name!r} has fields this version of carpal does not know") from error
 
 
-def prepare(radiograph: Radiograph, recipe: Recipe) -> Prepared:
-    """The radiograph as ``recipe`` wants it; deterministic."""
+def prepare(radiograph: Radiograph, recipe: Recipe, found: Found | None = None) -> Prepared:
+    """The radiograph as ``recipe`` wants it; deterministic. ``found`` is what was found on this very radiograph before:
+    it spares time where it is as small as the recipe wants it, and changes nothing."""
     if isinstance(recipe, Classic):
         return _classic(radiograph.pixels, recipe)
     if isinstance(recipe, Plain):
         return _plain(radiograph.pixels, recipe, recipe.shape)
-    return _hand_crop(radiograph.pixels, recipe)
+    return _hand_crop(radiograph.pixels, recipe, found)
 
 
 def _classic(pixels: NDArray[np.float32], recipe: Classic) -> Prepared:
@@ -205,29 +206,25 @@ def _plain(
     return Prepared(canvas, to_source, hand_found)
 
 
-def _hand_crop(pixels: NDArray[np.float32], recipe: HandCrop) -> Prepared:
+def _hand_crop(pixels: NDArray[np.float32], recipe: HandCrop, found: Found | None) -> Prepared:
     height, width = pixels.shape
     # Everything works on a copy of one to two times the final size: reducing is the costly step, is done once, and is
     # some twenty times cheaper by a whole factor.
     factor = max(1, min(int(max(height, width) / (1.5 * recipe.size)), min(height, width) // 8))
-    reduced = pixels
-    if factor > 1:
-        whole = pixels[: height // factor * factor, : width // factor * factor]
-        reduced_size = (width // factor, height // factor)
-        reduced = cv2.resize(whole, reduced_size, interpolation=cv2.INTER_AREA)
-    seen = _seen_hand(reduced, recipe)
+    if found is None or found.factor != factor:
+        found = find_on_smaller(pixels, factor)
+    reduced = found.smaller
+    seen = _seen_hand(reduced, found.hand, recipe) if found.hand else None
     if seen is not None and (lighter := _lighter(reduced, seen.pixels)) is not None:
-        seen = _seen_hand(lighter, recipe) or seen
+        hand = find_hand(lighter)
+        seen = _seen_hand(lighter, hand, recipe) if hand else seen
     if seen is None:
         return _plain(pixels, Plain(size=recipe.size), recipe.shape, hand_found=False)
     return replace(seen, to_source=_scaling(factor, factor) @ seen.to_source)
 
 
-def _seen_hand(reduced: NDArray[np.float32], recipe: HandCrop) -> Prepared | None:
-    """The hand of a radiograph of about the final size; ``to_source`` leads to that. None where none is found."""
-    hand = find_hand(reduced)
-    if hand is None:
-        return None
+def _seen_hand(reduced: NDArray[np.float32], hand: Hand, recipe: HandCrop) -> Prepared:
+    """The hand of a radiograph of about the final size; ``to_source`` leads to that."""
     to_reduced = _crop_matrix(hand, recipe)
     inverse = cv2.WARP_INVERSE_MAP
     size = recipe.shape[::-1]

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from carpal.errors import ModelError
 from carpal.exposure import cleared, light_problem
+from carpal.hand import Found
 from carpal.modelfile import METADATA_KEY, gate_file, open_session
 from carpal.prepare import Recipe, prepare, recipe_from_dict
 from carpal.radiograph import Radiograph
@@ -104,11 +105,13 @@ class Quality:
 @dataclass(frozen=True, eq=False)
 class Examined:
     """A radiograph put right: bone bright, upright, a left hand. ``to_source`` (3, 3) takes a point (x, y, 1) of it,
-    pixel centres at whole numbers, to the radiograph that was given."""
+    pixel centres at whole numbers, to the radiograph that was given. ``found`` is what ``prepare`` need not find again;
+    None where nothing can be seen."""
 
     radiograph: Radiograph
     quality: Quality
     to_source: NDArray[np.float64]
+    found: Found | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,7 +175,7 @@ class Gate:
         elif clear.problem:
             refusal = _refusal(clear.problem)
         described = tuple(round(float(value), 3) for value in seen.embedding)
-        return Examined(upright, Quality(refusal, done, 90 * turns, hand, described, tilt), to_given)
+        return Examined(upright, Quality(refusal, done, 90 * turns, hand, described, tilt), to_given, clear.found)
 
     def answers(self, radiograph: Radiograph) -> Answers:
         """What the network says of the picture as it is."""

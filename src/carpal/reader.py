@@ -125,7 +125,7 @@ class Reader:
         chosen, origin = _choose_sex(given, radiograph.sex, prefer_header)
         examined = self.admit(radiograph, accept_anything=accept_anything)
         quality = examined.quality
-        prepared = prepare(examined.radiograph, self.facts.recipe)
+        prepared = prepare(examined.radiograph, self.facts.recipe, examined.found)
         seen = self.distributions(prepared.pixels[None], [chosen])[0]
         distribution = self.site.distribution(seen, chosen) if self.site else seen
         notes = _quality_notes(quality) + _notes(prepared, given, radiograph.sex, chosen) + radiograph.notes

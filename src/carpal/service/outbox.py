@@ -206,7 +206,8 @@ class Outbox:
 def wait_after(failures: int) -> float:
     """Seconds until the next try, twice as long after each failure up to an hour; chance keeps many from coming back at
     the same moment."""
-    return min(_LONGEST_WAIT_S, 2.0 ** min(failures, 12)) * random.uniform(0.5, 1.0)
+    chance = random.uniform(0.5, 1.0)  # nosec B311  # nobody gains by guessing it
+    return min(_LONGEST_WAIT_S, 2.0 ** min(failures, 12)) * chance
 
 
 def _release(connection: Connection, parcel: Parcel, **values: Any) -> bool:

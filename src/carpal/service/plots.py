@@ -118,7 +118,7 @@ def _band(plane: _Plane, sex: Sex) -> list[Markup]:
     outline = [(row.age_months, row.low_months) for row in used]
     outline += [(row.age_months, row.high_months) for row in reversed(used)]
     mean = [(row.age_months, row.mean_months) for row in used]
-    cut = 'clip-path="url(#inside)"'
+    cut = Markup('clip-path="url(#inside)"')
     return [
         _inside(plane),
         _path("band", plane.path(outline, closed=True), cut),
@@ -134,11 +134,11 @@ def _inside(plane: _Plane) -> Markup:
 
 def _dot(plane: _Plane, point: Point, *, now: bool) -> list[Markup]:
     x, (low, high) = point.age_months, point.interval_90_months
-    place = f'cx="{plane.x(x)}" cy="{plane.y(point.bone_age_months)}" r="{5 if now else 4}"'
+    place = Markup('cx="{}" cy="{}" r="{}"').format(plane.x(x), plane.y(point.bone_age_months), 5 if now else 4)
     kind = "dot now" if now else "dot"
     return [
         _line("reach", plane, (x, low), (x, high)),
-        _PART.format(name="circle", kind=kind, rest=Markup(place)),
+        _PART.format(name="circle", kind=kind, rest=place),
     ]
 
 
@@ -169,18 +169,18 @@ def _years(months: tuple[float, float], most: int) -> range:
 
 def _rectangle(kind: str, plane: _Plane, low: float, high: float) -> Markup:
     x, top = plane.x(low), plane.y(plane.y_range[1])
-    size = f'width="{plane.x(high) - x:.1f}" height="{plane.y(plane.y_range[0]) - top:.1f}"'
-    return _PART.format(name="rect", kind=kind, rest=Markup(f'x="{x}" y="{top}" {size}'))
+    place = Markup('x="{}" y="{}" width="{:.1f}" height="{:.1f}"')
+    place = place.format(x, top, plane.x(high) - x, plane.y(plane.y_range[0]) - top)
+    return _PART.format(name="rect", kind=kind, rest=place)
 
 
 def _path(kind: str, path: str, more: str = "") -> Markup:
-    return _PART.format(name="path", kind=kind, rest=Markup(f'd="{path}" {more}'))
+    return _PART.format(name="path", kind=kind, rest=Markup('d="{}" {}').format(path, more))
 
 
 def _line(kind: str, plane: _Plane, begin: tuple[float, float], end: tuple[float, float], *, down: int = 0) -> Markup:
     ends = (plane.x(begin[0]), plane.y(begin[1]), plane.x(end[0]), plane.y(end[1]) + down)
-    rest = 'x1="{}" y1="{}" x2="{}" y2="{}"'.format(*ends)
-    return _PART.format(name="line", kind=kind, rest=Markup(rest))
+    return _PART.format(name="line", kind=kind, rest=Markup('x1="{}" y1="{}" x2="{}" y2="{}"').format(*ends))
 
 
 def _text(x: float, y: float, text: str, kind: str = "below") -> Markup:

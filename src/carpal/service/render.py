@@ -138,8 +138,10 @@ def _problem_page(request: Request, error: CarpalError) -> HTMLResponse:
 
 @cache
 def _templates() -> Environment:
-    settings: dict[str, Any] = {"autoescape": True, "undefined": StrictUndefined, "trim_blocks": True}
-    environment = Environment(loader=PackageLoader(_ROOM), lstrip_blocks=True, **settings)
+    loader = PackageLoader(_ROOM)
+    environment = Environment(
+        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
     environment.filters["query"] = _query
     return environment
 
