@@ -52,7 +52,7 @@ def serve(
     tls_key: Annotated[Optional[Path], typer.Option(metavar="FILE.pem", help="And its key.")] = None,
     dicom_port: Annotated[Optional[int], typer.Option(help="Take radiographs by C-STORE too; 0: any.")] = None,
     dicom_host: Annotated[str, typer.Option(help="Where; beyond this machine only with peers.")] = "127.0.0.1",
-    ae_title: Annotated[str, typer.Option(help="What the DICOM node is called.")] = "CARPAL",
+    ae_title: Annotated[str, typer.Option(help="What carpal is called among DICOM nodes.")] = "CARPAL",
     dicom_peers: Annotated[str, typer.Option(metavar="AET[@HOST],...", help="Who alone may send by C-STORE.")] = "",
     dicom_rule: Annotated[
         Optional[Path], typer.Option(metavar="FILE.json", help="Which DICOM objects are hand radiographs.")
