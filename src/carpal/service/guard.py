@@ -159,11 +159,12 @@ def _is_loopback_name(host: str) -> bool:
 
 
 class _Body:
-    """``receive`` that counts bytes and looks at the clock. Large and slow may be what holds files (multipart), of
-    those who are ``known``. Raises RequestTooLarge, RequestTooSlow."""
+    """``receive`` that counts bytes and looks at the clock. Large and slow may be what holds files (multipart, or
+    one DICOM object), of those who are ``known``. Raises RequestTooLarge, RequestTooSlow."""
 
     def __init__(self, receive: Receive, headers: Headers, settings: Settings, known: bool) -> None:
-        files = known and headers.get("content-type", "").lower().startswith("multipart/")
+        kind = headers.get("content-type", "").lower().partition(";")[0].strip()
+        files = known and (kind.startswith("multipart/") or kind == "application/dicom")
         self._receive = receive
         self._limit = settings.body_bytes if files else min(_SMALL_BYTES, settings.body_bytes)
         self._until = time.monotonic() + (settings.body_seconds if known else settings.header_seconds)
