@@ -336,6 +336,7 @@ def test_everything_by_keyboard(page: Page, phantom_png: Path) -> None:
     page.keyboard.press("Enter")
     page.wait_for_url("**/view")
     tab_to(page, "#canvas")
+    expect(page.locator("#viewer")).to_have_attribute("data-shown", "radiograph.png")
     page.keyboard.press("i")
     expect(page.get_by_role("button", name="Invert")).to_have_attribute("aria-pressed", "true")
     tab_to(page, "#width")
