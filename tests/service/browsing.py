@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["looking", "no_hand", "png", "serious_findings", "too_wide"]
 
-_SECONDS = 45
+_SECONDS = 60
 # A refusal is an answer like any other, but a browser notes each as an error.
 _NO_ERROR = "Failed to load resource"
 

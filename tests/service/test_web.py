@@ -20,7 +20,7 @@ from playwright.sync_api import Page, Route, expect
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-expect.set_options(timeout=30_000)
+expect.set_options(timeout=60_000)
 MONTHS = re.compile(r"\d+\.\d\smonths")
 
 

@@ -36,11 +36,12 @@ def demo(folder: Path) -> Iterator[str]:
         command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=os.environ | {"TMPDIR": str(folder)}
     )
     assert process.stdout is not None
-    first = process.stdout.readline()
-    yield first.split()[-1]
-    assert len(list(folder.glob("carpal-demo-*"))) == 1
-    process.send_signal(signal.SIGTERM)
-    process.wait(60)
+    try:
+        yield process.stdout.readline().split()[-1]
+        assert len(list(folder.glob("carpal-demo-*"))) == 1
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(60)
     assert not list(folder.glob("carpal-demo-*"))
 
 
