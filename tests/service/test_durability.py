@@ -6,6 +6,7 @@ import json
 import os
 import random
 import signal
+import socket
 import threading
 import time
 from collections import Counter
@@ -14,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 
-from .serving import Start, another, carpal, until
+from .serving import Server, Start, another, carpal, until
 
 KILLS = 4
 CLIENTS = 3
@@ -68,6 +69,35 @@ def test_killed_at_random_moments_under_load_nothing_is_lost_and_nothing_read_tw
     results = Counter(entry["reading_id"] for entry in log if entry["what"] in ("done", "refused", "failed"))
     assert set(acknowledged.values()) <= set(results)
     assert set(results.values()) == {1}
+
+
+def half_an_upload(server: Server) -> socket.socket:
+    """A connection on which the beginning of a radiograph has come, and no more will."""
+    host, port = server.url.removeprefix("http://").split(":")
+    line = socket.create_connection((host, int(port)), timeout=30)
+    head = "POST /readings HTTP/1.1", f"Host: {host}:{port}", "Content-Length: 100000"
+    body = '--b\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\nhalf'
+    line.sendall("\r\n".join((*head, "Content-Type: multipart/form-data; boundary=b", "", body)).encode())
+    time.sleep(0.5)
+    return line
+
+
+def test_who_hangs_up_is_no_mistake_of_the_server(start: Start) -> None:
+    server = start("--workers", 1)
+    half_an_upload(server).close()
+    until(lambda: "POST /readings 499" in server.log)
+    assert "ERROR" not in server.log
+    with server.client() as client:
+        assert 'route="/readings",status="499"} 1.0' in client.get("/metrics").text
+
+
+def test_a_stop_sends_half_an_upload_away(start: Start) -> None:
+    server = start("--workers", 1)
+    with half_an_upload(server) as line:
+        assert server.end() == 0
+        answer = line.recv(10_000).decode()
+    assert answer.startswith("HTTP/1.1 503") and "being stopped" in answer
+    assert "Traceback" not in server.log
 
 
 def test_sigterm_leaves_what_waits_for_the_next_start(start: Start, small_hand: bytes) -> None:

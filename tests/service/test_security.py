@@ -264,6 +264,24 @@ def test_what_cannot_be_served_is_said_in_one_sentence(options: list[object], tm
     assert done.stderr.startswith("carpal: ")
 
 
+@pytest.mark.parametrize("folder", ["", __file__])
+def test_a_store_is_a_folder_with_a_name(folder: str, tmp_path: Path) -> None:
+    for command in (["serve", "--port", 0], ["serve", "token", "list"]):
+        done = carpal(*command, "--data", folder)
+        assert done.returncode == 2
+        [line] = done.stderr.splitlines()
+        assert line.startswith("carpal: --data ")
+
+
+def test_a_certificate_that_is_none_is_said_before_anything_is_served(tmp_path: Path) -> None:
+    bad = tmp_path / "bad.pem"
+    bad.write_text("no certificate", encoding="utf-8")
+    done = carpal("serve", "--port", 0, "--data", tmp_path / "data", "--tls-cert", bad, "--tls-key", bad)
+    assert (done.returncode, done.stdout) == (2, "")
+    [line] = done.stderr.splitlines()
+    assert "are no certificate and its key" in line
+
+
 def test_an_option_at_the_wrong_place_is_not_ignored(tmp_path: Path) -> None:
     done = carpal("serve", "--data", tmp_path, "token", "add", "anna")
     assert done.returncode == 2

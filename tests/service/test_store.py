@@ -120,6 +120,16 @@ def test_readings_with_one_code_are_of_one_child_until_the_last_is_gone(store: R
         store.children.get(second.child_id or "")
 
 
+def test_the_code_of_a_deleted_child_is_on_the_disk_no_more(store: ReadingStore, tmp_path: Path) -> None:
+    reading = accept(store, facts=Facts(child="ZZTOP-77"))
+    if store.database.engine.dialect.name != "sqlite":
+        pytest.skip("a PostgreSQL's files are its own")
+    files = [path for path in tmp_path.iterdir() if path.name.startswith("carpal.sqlite")]
+    assert any(b"ZZTOP-77" in path.read_bytes() for path in files)
+    store.delete(reading.id, "anna")
+    assert not any(b"ZZTOP-77" in path.read_bytes() for path in files)
+
+
 def test_whatever_tells_of_a_deleted_reading_goes_with_it(store: ReadingStore) -> None:
     first, second = (accept(store, facts=Facts(child="K 7")) for _ in range(2))
     other = accept(store, facts=Facts(child="K 8"))

@@ -24,7 +24,21 @@ app.add_typer(token, name="token")
 
 _WHO = "command line"
 
-_Data = Annotated[Path, typer.Option(metavar="DIR", help="Folder of the store; made if it is not there.")]
+
+def _folder(text: str) -> Path:
+    """An empty name, as an unset variable gives, would mean the folder one stands in."""
+    from carpal.errors import CarpalError  # a ValueError would be wrapped in three lines of usage
+
+    if not text:
+        raise CarpalError("--data is empty: name the folder of the store")
+    if Path(text).exists() and not Path(text).is_dir():
+        raise CarpalError(f"--data {text}: that is a file; name a folder")
+    return Path(text)
+
+
+_Data = Annotated[
+    Path, typer.Option(metavar="DIR", parser=_folder, help="Folder of the store; made if it is not there.")
+]
 _Url = Annotated[
     Optional[str],
     typer.Option(metavar="URL", envvar="CARPAL_DATABASE", help="PostgreSQL instead of SQLite in the folder."),

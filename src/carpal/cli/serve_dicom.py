@@ -84,7 +84,7 @@ class DicomOptions:
 
 def format_outbox(overview: Sequence[PostedFor]) -> str:
     """One line for each destination."""
-    return "".join(f"{_line(posted)}\n" for posted in overview) or "nothing was ever to be sent\n"
+    return "".join(f"{_line(posted)}\n" for posted in overview) or "nothing is to be sent\n"
 
 
 def _line(posted: PostedFor) -> str:

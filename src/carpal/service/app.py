@@ -6,10 +6,11 @@ from http import HTTPStatus
 
 from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from fastapi.security import HTTPBearer
 from sqlalchemy.exc import InterfaceError, OperationalError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.routing import Match
 from starlette.types import ASGIApp
 
@@ -36,6 +37,7 @@ __all__ = ["create_app"]
 _OPEN = (public, open_pages, entrance)
 _GUARDED = (pages, readings, listing, documents, histories, stow, sessions)
 _TYPE = "application/problem+json"
+_HUNG_UP = 499  # what nginx made usual for it
 _BEARER = Depends(HTTPBearer(auto_error=False, description="made by carpal serve token add"))  # checked in guard
 
 
@@ -60,6 +62,7 @@ def create_app(hub: Hub) -> ASGIApp:
     app.add_exception_handler(HTTPException, _plain)
     app.add_exception_handler(OperationalError, _no_database)
     app.add_exception_handler(InterfaceError, _no_database)
+    app.add_exception_handler(ClientDisconnect, _gone)
     app.add_exception_handler(Exception, _mistake)
     guarded = ToLogin(Guard(app, hub.settings, hub.tokens, app.state.sessions))
     return Envelope(guarded, hub.metrics, tls=hub.settings.tls_cert is not None)
@@ -80,6 +83,11 @@ def _invalid(request: Request, error: Exception) -> JSONResponse:
 
 def _no_database(request: Request, _: Exception) -> JSONResponse:
     return _refused(request, Busy("the store's database does not answer: try again a little later", 5))
+
+
+def _gone(_: Request, __: Exception) -> Response:
+    """Whoever sent it has hung up: nobody reads the answer, but the log and the counters tell it from a mistake."""
+    return Response(status_code=_HUNG_UP)
 
 
 def _mistake(request: Request, _: Exception) -> JSONResponse:

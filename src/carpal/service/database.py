@@ -52,6 +52,12 @@ class Database:
         with self.engine.connect().execution_options(carpal_reads=True) as connection:
             yield connection
 
+    def forget(self) -> None:
+        """Let what was deleted vanish from the disk too: until then SQLite's write-ahead log may still hold it."""
+        if self._sqlite:
+            with self._turn, self.engine.connect().execution_options(carpal_reads=True) as connection:
+                connection.connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
     def close(self) -> None:
         """Let go of every connection."""
         self.engine.dispose()

@@ -13,7 +13,7 @@ from typing import Any
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from carpal.errors import CarpalError
+from carpal.errors import Busy, CarpalError
 from carpal.service.metrics import Metrics
 from carpal.service.problems import problem_of, retry_after_s
 
@@ -74,6 +74,12 @@ class Envelope:
         except CarpalError as error:
             if not status:
                 await _send_problem(send_dressed, problem_of(error), problem_headers(error))
+        except asyncio.CancelledError:
+            # The service is being stopped, and this request would have kept it: it is not accepted.
+            body.give_up()
+            if not status:
+                busy = Busy("the service is being stopped: send it again a little later", 5)
+                await _send_problem(send_dressed, problem_of(busy), problem_headers(busy))
         except Exception as error:
             # Its text may quote what the client sent: where it happened is enough to mend it.
             place = traceback.extract_tb(error.__traceback__)[-1]
@@ -100,6 +106,10 @@ class _Watched:
         message = await self._receive()
         self._complete = not message.get("more_body", False)
         return message
+
+    def give_up(self) -> None:
+        """What is still to come does not matter any more."""
+        self._complete = True
 
     async def drain(self) -> None:
         """Read on, for a while, and throw it away."""

@@ -166,7 +166,8 @@ class _Body:
         kind = headers.get("content-type", "").lower().partition(";")[0].strip()
         files = known and (kind.startswith("multipart/") or kind == "application/dicom")
         self._receive = receive
-        self._limit = settings.body_bytes if files else min(_SMALL_BYTES, settings.body_bytes)
+        self._most = settings.body_bytes
+        self._limit = self._most if files else min(_SMALL_BYTES, self._most)
         self._until = time.monotonic() + (settings.body_seconds if known else settings.header_seconds)
         self._bytes = 0
         self._complete = False
@@ -189,4 +190,5 @@ class _Body:
 
     def _too_large(self) -> RequestTooLarge:
         most = f"{self._limit / 1024:g} KiB" if self._limit < 1024**2 else f"{self._limit / 1024**2:g} MiB"
-        return RequestTooLarge(f"the request has more than {most}, the most that is taken")
+        what = "a request" if self._limit == self._most else "what is neither a multipart form nor application/dicom"
+        return RequestTooLarge(f"the request has more than {most}, the most that is taken of {what}")

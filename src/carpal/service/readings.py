@@ -202,6 +202,7 @@ class ReadingStore:
             drop_childless(connection, [reading.child_id] if reading.child_id else [])
         self._clear_shelf([reading_id], [reading.child_id])
         self._remove_file(reading.file_sha256)
+        self.database.forget()
 
     def purge(self, before_s: float, who: str) -> int:
         """Delete every finished reading that was accepted before then, and files that no reading is of; how many
@@ -217,6 +218,7 @@ class ReadingStore:
         self._clear_shelf_of_nobody()
         for digest in list(self.blobs.digests()):
             self._remove_file(digest)
+        self.database.forget()
         return len(gone)
 
     def _clear_shelf(self, reading_ids: Iterable[str], child_ids: Iterable[str | None]) -> None:

@@ -124,7 +124,7 @@ class Sender:
         except Away as error:
             self._outbox.away(destination.url, str(error))
             self._hub.metrics.sending_failed("away")
-            _LOG.warning("a destination of results is away: %s", error)
+            _LOG.warning("results cannot be sent to %s: %s", destination.url, error)
         finally:
             for parcel in left:
                 self._outbox.give_back(parcel)

@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 import socket
+import ssl
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -37,6 +38,7 @@ __all__ = ["serve", "serve_demo"]
 def serve(settings: Settings, demo: Demo | None = None) -> None:
     """Serve until SIGTERM or Ctrl-C; as a demonstration nothing but that. Raises Forbidden where others could reach a
     service that asks for no token, InvalidArgument, ModelError, MissingDependency."""
+    _check_certificate(settings)
     os.umask(0o077)
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("carpal.service").setLevel(logging.INFO)
@@ -99,6 +101,17 @@ def _serve(settings: Settings, database: Database, demo: Demo | None) -> None:
         exchange.stop(settings.shutdown_seconds)
         pool.stop(settings.shutdown_seconds)
         listener.close()
+
+
+def _check_certificate(settings: Settings) -> None:
+    """Before anything says that it serves. Raises InvalidArgument."""
+    certificate, key = settings.tls_cert, settings.tls_key
+    if certificate is None:
+        return
+    try:
+        ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(certificate, key)
+    except OSError:  # as ssl's own errors are, which name no file
+        raise InvalidArgument(f"{certificate} and {key} are no certificate and its key, both as PEM") from None
 
 
 def _stop(*_: object) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import math
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -101,7 +102,7 @@ class Settings:
     def __post_init__(self) -> None:
         positive = ("workers", "queue", "seconds_per_file", "body_mib", "requests_per_minute", "requests_at_once")
         for name in positive:
-            if not getattr(self, name) > 0:
+            if not 0 < getattr(self, name) < math.inf:
                 raise InvalidArgument(f"{name.replace('_', ' ')} must be more than 0, not {getattr(self, name)}")
         _check_port(self.port)
         if (self.tls_cert is None) != (self.tls_key is None):
