@@ -396,7 +396,7 @@ def test_a_certificate_that_nobody_vouches_for_is_not_sent_to(start: Start, hand
 
 def test_an_outbox_that_is_empty_says_so(tmp_path: Path) -> None:
     Database(tmp_path).close()
-    assert carpal("serve", "outbox", "--data", tmp_path).stdout == "nothing was ever to be sent\n"
+    assert carpal("serve", "outbox", "--data", tmp_path).stdout == "nothing is to be sent\n"
 
 
 def test_errors_of_the_service_have_dicom_statuses_of_the_storage_service() -> None:
