@@ -44,7 +44,7 @@ def as_jpeg_2000(pixels: np.ndarray, template: pydicom.Dataset) -> bytes:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
-    parser.add_argument("--count", type=int, default=60)
+    parser.add_argument("--count", type=int, default=40)
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
     held_back = set(read_split(Path("recipes/folds/fold-4.json")).validation)

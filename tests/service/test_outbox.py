@@ -279,37 +279,39 @@ def test_an_object_that_is_declined_waits_while_others_go_on(start: Start, hand:
         taker.stop()
 
 
-def test_a_refused_radiograph_is_answered_by_a_report_that_says_why(start: Start, hand: Path) -> None:
+def only_answer(start: Start, radiograph: Path, *options: object) -> pydicom.Dataset:
+    """The one object that comes back for a radiograph sent by C-STORE."""
     [port] = free_ports(1)
     taker = Taker(port)
-    server = start("--dicom-port", 0, "--send-to", f"http://127.0.0.1:{port}")
-    blank = pydicom.dcmread(hand)
-    blank.PixelData = bytes(len(blank.PixelData))
-    blank.save_as(hand.with_name("blank.dcm"), enforce_file_format=True)
+    server = start("--dicom-port", 0, "--send-to", f"http://127.0.0.1:{port}", *options)
     try:
-        c_store(server, hand.with_name("blank.dcm"))
+        c_store(server, radiograph)
         until(lambda: taker.objects)
         until(lambda: waiting(server) == 0)
     finally:
         taker.stop()
-    [report] = taker.objects
+    [answer] = taker.objects
+    return answer
+
+
+def changed(hand: Path, **header: object) -> Path:
+    """The hand with another header, beside it."""
+    dataset = pydicom.dcmread(hand)
+    for keyword, value in header.items():
+        setattr(dataset, keyword, value)
+    path = hand.with_name("changed.dcm")
+    dataset.save_as(path, enforce_file_format=True)
+    return path
+
+
+def test_a_refused_radiograph_is_answered_by_a_report_that_says_why(start: Start, hand: Path) -> None:
+    blank = changed(hand, PixelData=bytes(len(pydicom.dcmread(hand).PixelData)))
+    report = only_answer(start, blank)
     assert (report.Modality, report.CompletionFlag) == ("SR", "PARTIAL")
 
 
 def test_a_radiograph_that_cannot_be_read_is_answered_by_a_report_that_says_why(start: Start, hand: Path) -> None:
-    [port] = free_ports(1)
-    taker = Taker(port)
-    server = start("--dicom-port", 0, "--send-to", f"http://127.0.0.1:{port}", "--send", "sr,sc,pdf")
-    unknown = pydicom.dcmread(hand)
-    unknown.PatientSex = "O"
-    unknown.save_as(hand.with_name("unknown.dcm"), enforce_file_format=True)
-    try:
-        c_store(server, hand.with_name("unknown.dcm"))
-        until(lambda: taker.objects)
-        until(lambda: waiting(server) == 0)
-    finally:
-        taker.stop()
-    [report] = taker.objects
+    report = only_answer(start, changed(hand, PatientSex="O"), "--send", "sr,sc,pdf")
     assert (report.Modality, report.CompletionFlag, report.PatientSex) == ("SR", "PARTIAL", "O")
     assert "No bone age: " in str(report)
 
