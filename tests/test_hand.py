@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from carpal.hand import find_hand
+from carpal.hand import find_hand, find_on_smaller, made_smaller
 from carpal.phantom import make_phantom
 from carpal.radiograph import read_radiograph
 
@@ -68,3 +68,26 @@ def test_finds_a_plausible_hand_on_real_radiographs(real_hands: list[Path]) -> N
             share = hand.mask.mean()
             assert 0.05 < share < 0.65
             assert abs(hand.tilt_degrees) <= 45
+
+
+@pytest.mark.parametrize(("shape", "factor"), [((90, 61), 3), ((64, 48), 4), ((50, 50), 1), ((9, 40), 8)])
+def test_made_smaller_is_the_mean_of_whole_squares(shape: tuple[int, int], factor: int) -> None:
+    pixels = np.random.default_rng(0).random(shape, np.float32)
+    height, width = shape[0] // factor, shape[1] // factor
+    squares = pixels[: height * factor, : width * factor].reshape(height, factor, width, factor)
+    np.testing.assert_allclose(made_smaller(pixels, factor), squares.mean(axis=(1, 3)), rtol=1e-6)
+
+
+@pytest.mark.parametrize("side", [511, 1024, 2300])
+def test_the_hand_is_where_it_was_on_the_copy(side: int) -> None:
+    """What is found on a copy, brought back to the film, is what is found on the film."""
+    pixels = make_phantom(130, "F", seed=5).radiograph.pixels
+    film = cv2.resize(pixels, None, fx=side / max(pixels.shape), fy=side / max(pixels.shape))
+    found, hand = find_on_smaller(film), find_hand(film)
+    assert hand is not None and found.hand is not None
+    assert max(found.smaller.shape) <= 1023
+    again = found.hand.on_copy(found.factor)
+    assert again.palm == pytest.approx(hand.palm, abs=0.02 * side)
+    assert again.palm_radius == pytest.approx(hand.palm_radius, rel=0.05)
+    assert again.scale == pytest.approx(hand.scale, rel=0.02)
+    assert again.slenderness == pytest.approx(found.hand.slenderness)

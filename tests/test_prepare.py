@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from carpal.errors import InvalidArgument
-from carpal.hand import Found
+from carpal.hand import Found, made_smaller
 from carpal.phantom import draw_phantom, make_phantom
 from carpal.prepare import (
     RECIPES,
@@ -196,7 +196,7 @@ def test_what_the_gate_found_changes_nothing(shape: tuple[int, int], noise: floa
     examined = Gate().examine(radiograph_of(np.clip(noisy, 0, 1)))
     assert examined.found is not None
     assert ("smoothed" in examined.quality.corrections) == (noise > 0)
-    for recipe in (NarrowHand(256), HandCrop(256), NarrowHand(384)):
+    for recipe in (NarrowHand(192), HandCrop(256), NarrowHand(384), NarrowHand(768)):
         alone, handed = (prepare(examined.radiograph, recipe, found) for found in (None, examined.found))
         np.testing.assert_array_equal(alone.pixels, handed.pixels)
         np.testing.assert_array_equal(alone.to_source, handed.to_source)
@@ -204,9 +204,9 @@ def test_what_the_gate_found_changes_nothing(shape: tuple[int, int], noise: floa
 
 
 def test_it_is_the_hand_that_was_handed_on() -> None:
-    """What is found at the size that the recipe works from is used as it is; at another size it is not."""
+    """Whatever the size that the recipe works from: nothing is searched again."""
     radiograph = draw_phantom(120, "F", seed=4, shape=(2000, 1500))
-    nothing = {factor: Found(radiograph.pixels[::factor, ::factor], factor, None) for factor in (3, 5)}
-    assert prepare(radiograph, NarrowHand(256), nothing[5]).hand_found is False
-    assert prepare(radiograph, NarrowHand(256), nothing[3]).hand_found is True
-    assert prepare(radiograph, NarrowHand(384), nothing[3]).hand_found is False
+    nothing = Found(made_smaller(radiograph.pixels, 3), 3, None)
+    for size in (192, 256, 384, 768):
+        assert prepare(radiograph, NarrowHand(size)).hand_found is True
+        assert prepare(radiograph, NarrowHand(size), nothing).hand_found is False

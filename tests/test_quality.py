@@ -96,6 +96,12 @@ def test_noise_and_text_are_refused(gate: Gate) -> None:
         assert refused(pixels, gate) in {"no radiograph", "no hand"}
 
 
+@pytest.mark.parametrize("shape", [(32, 20_000), (20_000, 32)])
+def test_a_strip_is_refused(gate: Gate, shape: tuple[int, int]) -> None:
+    """However little is left of its short side when the long one is made smaller."""
+    assert refused(np.random.default_rng(0).random(shape), gate) is not None
+
+
 def test_a_photograph_is_refused(gate: Gate) -> None:
     from matplotlib.cbook import get_sample_data
 

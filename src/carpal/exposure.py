@@ -38,7 +38,6 @@ _LEVEL = 1 / 255
 _LINES = 64  # rows and columns that are enough to measure noise and blocks
 _TRANSPOSED = np.array([[0, 1, 0], [1, 0, 0], [0, 0, 1.0]])
 _FINEST = 0.5  # px: smoothing in steps, so that rounding errors do not change it
-_THIN = 512  # px: the long side that is enough to find the hand
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +65,7 @@ def light_problem(pixels: Grey) -> str | None:
 def cleared(upright: Grey, given: Grey, to_given: Matrix) -> Cleared:
     """``upright`` (H, W), bone bright, cleared. ``to_given`` (3, 3) takes a point (x, y, 1) of it to the picture
     ``given``, on which noise and blocks are measured: a picture that was turned by odd degrees hides them."""
-    found = _found(upright)
+    found = find_on_smaller(upright)
     if found.hand is None:
         return Cleared(upright, smoothed=False, problem="outline", found=found)
     from_mask = to_given @ np.diag([*[found.hand.scale * found.factor] * 2, 1.0])
@@ -76,7 +75,7 @@ def cleared(upright: Grey, given: Grey, to_given: Matrix) -> Cleared:
     smoothing = _smoothing(noise, blocks, max(given.shape))
     if smoothing:
         upright = cv2.GaussianBlur(upright, (0, 0), smoothing)
-        found = _found(upright)
+        found = find_on_smaller(upright)
     problem = _exposed(found.smaller, found.hand) if found.hand else "outline"
     return Cleared(upright, smoothing > 0, problem, found)
 
@@ -96,10 +95,6 @@ def _smoothing(noise: float, blocks: float, long_side: int) -> float:
         return 0.0
     wanted = max(_SMOOTH_NOISE * noise * (noise > _NOISY), _SMOOTH_BLOCKS * blocks * (blocks > _BLOCKY))
     return round(min(wanted, _WIDEST * long_side, _BLOCK / 2) / _FINEST) * _FINEST
-
-
-def _found(upright: Grey) -> Found:
-    return find_on_smaller(upright, max(1, max(upright.shape) // _THIN))
 
 
 def _exposed(thin: Grey, hand: Hand) -> str | None:

@@ -5,14 +5,15 @@ Plain image measures on a copy reduced to 256 px, so that it costs about three m
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Found", "Hand", "find_hand", "find_on_smaller"]
+__all__ = ["Found", "Hand", "find_hand", "find_on_smaller", "made_smaller"]
 
+_SEARCHED_SIDE = 512
 _WORKING_SIDE = 208
 _LEVELS = 11
 _BRIGHT = 190  # of 255, after stretching: bone reaches it, skin does not
@@ -43,6 +44,13 @@ class Hand:
         """Palm radius over the root of the silhouette's area: 0.30 to 0.37, less where only bones were seen."""
         return float(self.palm_radius / self.scale / np.sqrt(self.mask.sum()))
 
+    def on_copy(self, times: float) -> Hand:
+        """The same hand on a copy of the image that is ``times`` as large."""
+        x, y = self.palm
+        return replace(
+            self, scale=self.scale * times, palm=(x * times, y * times), palm_radius=self.palm_radius * times
+        )
+
 
 @dataclass(frozen=True, eq=False)
 class Found:
@@ -56,14 +64,24 @@ class Found:
     hand: Hand | None
 
 
-def find_on_smaller(pixels: NDArray[np.float32], factor: int) -> Found:
-    """The hand on ``pixels`` (H, W) made smaller; rows and columns that do not fill a whole pixel are left out."""
-    smaller = pixels
-    if factor > 1:
-        height, width = (side // factor for side in pixels.shape)
-        whole = pixels[: height * factor, : width * factor]
-        smaller = cv2.resize(whole, (width, height), interpolation=cv2.INTER_AREA)
+def find_on_smaller(pixels: NDArray[np.float32]) -> Found:
+    """The hand on ``pixels`` (H, W) made smaller, to a long side of 512 to 1023 px if it has that many."""
+    factor = max(1, min(max(pixels.shape) // _SEARCHED_SIDE, min(pixels.shape) // 8))
+    smaller = made_smaller(pixels, factor)
     return Found(smaller, factor, find_hand(smaller))
+
+
+def made_smaller(pixels: NDArray[np.float32], factor: int) -> NDArray[np.float32]:
+    """(H // factor, W // factor) averages; rows and columns that do not fill a whole pixel are left out."""
+    if factor == 1:
+        return pixels
+    height, width = (side // factor for side in pixels.shape)
+    # Rows first, as these are side by side in memory: a third of the time that OpenCV takes for odd factors.
+    rows = pixels[: height * factor, : width * factor].reshape(height, factor, -1).sum(axis=1)
+    total = rows[:, ::factor].copy()
+    for k in range(1, factor):
+        total += rows[:, k::factor]
+    return total / np.float32(factor**2)
 
 
 def find_hand(pixels: NDArray[np.float32]) -> Hand | None:

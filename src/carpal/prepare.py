@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carpal.errors import InvalidArgument
-from carpal.hand import Found, Hand, find_hand, find_on_smaller
+from carpal.hand import Found, Hand, find_hand, find_on_smaller, made_smaller
 from carpal.radiograph import Radiograph
 
 __all__ = [
@@ -40,7 +40,7 @@ _METAL = 0.88
 _DARKEST = 12  # of 255: what is darker is beside the hand
 _DARK, _USUAL = 0.34, 0.43  # median of the hand: 0.35 is the 5th percentile of radiographs as they come, 0.43 the 50th
 
-PREPARATION = 4  # raised with any change of what is prepared for training, so that no cache outlives the code
+PREPARATION = 5  # raised with any change of what is prepared for training, so that no cache outlives the code
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,8 +167,8 @@ def recipe_from_dict(fields: dict[str, Any]) -> Recipe:
 
 
 def prepare(radiograph: Radiograph, recipe: Recipe, found: Found | None = None) -> Prepared:
-    """The radiograph as ``recipe`` wants it; deterministic. ``found`` is what was found on this very radiograph before:
-    it spares time where it is as small as the recipe wants it, and changes nothing."""
+    """The radiograph as ``recipe`` wants it; deterministic. ``found`` is what ``find_on_smaller`` found on this very
+    radiograph before: it spares time and changes nothing."""
     if isinstance(recipe, Classic):
         return _classic(radiograph.pixels, recipe)
     if isinstance(recipe, Plain):
@@ -207,12 +207,7 @@ def _plain(
 
 
 def _hand_crop(pixels: NDArray[np.float32], recipe: HandCrop, found: Found | None) -> Prepared:
-    height, width = pixels.shape
-    # Everything works on a copy of one to two times the final size: reducing is the costly step, is done once, and is
-    # some twenty times cheaper by a whole factor.
-    factor = max(1, min(int(max(height, width) / (1.5 * recipe.size)), min(height, width) // 8))
-    if found is None or found.factor != factor:
-        found = find_on_smaller(pixels, factor)
+    found = _on_working_copy(pixels, recipe, found or find_on_smaller(pixels))
     reduced = found.smaller
     seen = _seen_hand(reduced, found.hand, recipe) if found.hand else None
     if seen is not None and (lighter := _lighter(reduced, seen.pixels)) is not None:
@@ -220,7 +215,20 @@ def _hand_crop(pixels: NDArray[np.float32], recipe: HandCrop, found: Found | Non
         seen = _seen_hand(lighter, hand, recipe) if hand else seen
     if seen is None:
         return _plain(pixels, Plain(size=recipe.size), recipe.shape, hand_found=False)
-    return replace(seen, to_source=_scaling(factor, factor) @ seen.to_source)
+    return replace(seen, to_source=_scaling(found.factor, found.factor) @ seen.to_source)
+
+
+def _on_working_copy(pixels: NDArray[np.float32], recipe: HandCrop, found: Found) -> Found:
+    """What was found, on a copy of one to two times the final size, on which everything else works: reducing is the
+    costly step, is done once, and is some twenty times cheaper by a whole factor."""
+    height, width = pixels.shape
+    factor = max(1, min(int(max(height, width) / (1.5 * recipe.size)), min(height, width) // 8))
+    if factor >= found.factor:
+        times = round(factor / found.factor)
+        factor, smaller = times * found.factor, made_smaller(found.smaller, times)
+    else:
+        smaller = made_smaller(pixels, factor)
+    return Found(smaller, factor, found.hand and found.hand.on_copy(found.factor / factor))
 
 
 def _seen_hand(reduced: NDArray[np.float32], hand: Hand, recipe: HandCrop) -> Prepared:
