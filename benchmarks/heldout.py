@@ -42,6 +42,7 @@ def main() -> None:
     print(f"carpal read --table TABLE --csv --accept-anything on {result.n} held-back radiographs ({refused} refused)")
     print(f"data {held_back.digest()[:16]}, model {chosen.model}")
     print(f"MAE {figure_text(result.overall.mae_months)} months")
+    print(f"MAE of the age as reported {figure_text(result.overall.mae_as_reported_months)} months")
     print(f"within 12 months {share_text(result.overall.share_within_12_months)}")
     print(f"five-class accuracy {share_text(result.overall.class_accuracy)}")
     print(f"90 % interval covers {share_text(result.overall.interval_90_coverage)}")
@@ -52,10 +53,10 @@ def _as_predictions(printed: str, path: Path) -> None:
         out = csv.writer(handle)
         masses = [f"p_class_{k}" for k in range(5)]
         edges = ["interval_90_low_months", "interval_90_high_months"]
-        out.writerow(["id", "sex", "reference_months", "predicted_months", *edges, *masses])
+        out.writerow(["id", "sex", "reference_months", "predicted_months", "reported_months", *edges, *masses])
         for row in csv.DictReader(printed.splitlines()):
             probabilities = row["class_probabilities"].strip("[]").split(",")
-            facts = [row["id"], row["sex"], row["reference_months"], row["bone_age_months"]]
+            facts = [row[name] for name in ("id", "sex", "reference_months", "bone_age_months", "reported_months")]
             out.writerow([*facts, *(row[edge] for edge in edges), *probabilities])
 
 

@@ -26,7 +26,7 @@ def test_three_lines_do_the_main_job(reader: Reader, phantom_png: Path) -> None:
     low, high = reading.interval_90_months
     assert 0 <= low < reading.bone_age_months < high <= 239
     assert reading.distribution.sum() == pytest.approx(1)
-    assert reading.bone_age_class == int(class_masses(reading.distribution).argmax())
+    assert reading.bone_age_class == int(class_masses(reading.distribution, reading.sex).argmax())
     assert reading.sex == "F"
     assert reading.sex_origin == "given"
     assert reading.hand_found is True

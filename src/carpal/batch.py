@@ -57,6 +57,7 @@ class Result:
 
 _KEYS = (
     "bone_age_months",
+    "reported_months",
     "interval_90_months",
     "bone_age_class",
     "class_probabilities",

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from carpal.distribution import class_masses, expected_months
+from carpal.distribution import class_masses, expected_months, reported_months
 from carpal.errors import InvalidArgument, MissingSex, ModelError, RefusedRadiograph
 from carpal.modelfile import METADATA_KEY, ModelFacts, facts_from_json, file_digest, find_model, open_session
 from carpal.plain import MATURE_MONTHS, SEXES, Sex, check_sex, years_and_months
@@ -28,13 +28,16 @@ __all__ = ["Reader", "Reading", "check_sex", "years_and_months"]
 class Reading:
     """The bone age of one radiograph.
 
-    ``interval_90_months`` is calibrated by sex and age on radiographs that the network had not seen.
+    ``reported_months`` is what a reader of an atlas would report: nearer to single readers on average, but it jumps
+    from plate to plate. ``interval_90_months`` is calibrated by sex and age on radiographs that the network had not
+    seen.
     ``bone_age_class`` is the quantile class (0-4) that holds the largest probability mass. ``sex_origin`` says where
     the sex came from, ``quality`` what the gate found and put right. ``notes`` are sentences that a reader of the
     result must see. ``calibration`` names the site's calibration that was applied, if any.
     """
 
     bone_age_months: float
+    reported_months: int
     interval_90_months: tuple[float, float]
     bone_age_class: int
     class_masses: tuple[float, ...]
@@ -52,6 +55,7 @@ class Reading:
         """Plain values, ages in months rounded to a hundredth, without the distribution."""
         return {
             "bone_age_months": round(self.bone_age_months, 2),
+            "reported_months": self.reported_months,
             "interval_90_months": [round(edge, 2) for edge in self.interval_90_months],
             "bone_age_class": self.bone_age_class,
             "class_probabilities": [round(mass, 4) for mass in self.class_masses],
@@ -133,9 +137,10 @@ class Reader:
             notes += ("the interval is the network's own: it was never calibrated",)
         interval = self.interval(seen, chosen)
         notes += _maturity_notes(interval, chosen)
-        masses = class_masses(distribution)
+        masses = class_masses(distribution, chosen)
         return Reading(
             bone_age_months=float(expected_months(distribution)),
+            reported_months=int(reported_months(distribution, chosen)),
             interval_90_months=interval,
             bone_age_class=int(masses.argmax()),
             class_masses=tuple(float(mass) for mass in masses),

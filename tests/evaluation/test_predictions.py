@@ -35,6 +35,16 @@ def test_mean_interval_and_masses_come_from_the_distribution() -> None:
     assert found.class_masses.tolist() == [[0, 1, 0, 0, 0]]
 
 
+def test_ages_as_reported_are_measured_beside_the_mean() -> None:
+    near = np.exp(-0.5 * ((np.arange(240) - 131) / 3.0) ** 2)
+    found = Predictions.from_distributions(["a", "b"], ["F", "M"], [132, 120], [near / near.sum()] * 2)
+    assert found.predicted_months.tolist() == [131, 131]
+    assert found.reported_months is not None and found.reported_months.tolist() == [132, 132]
+    overall = evaluate(found, resamples=10).overall
+    assert (overall.mae_months.value, overall.mae_as_reported_months.value) == (6, 6)
+    assert evaluate(found.subset([0]), resamples=10).overall.mae_as_reported_months.value == 0
+
+
 def test_the_class_is_the_most_probable_one_not_that_of_the_mean() -> None:
     torn = 0.4 * spike(60) + 0.6 * spike(204)  # mean 146.4 lies in class 3, where no mass is
     found = Predictions.from_distributions(["a"], ["M"], [204], [torn])
@@ -46,7 +56,9 @@ def test_the_class_is_the_most_probable_one_not_that_of_the_mean() -> None:
 def test_without_masses_the_class_is_that_of_the_predicted_age_and_says_so(tmp_path: Path) -> None:
     found = read_predictions(write(tmp_path, GOOD))
     assert found.predicted_classes.tolist() == [1, 0]
-    assert found.class_origin == evaluate(found, resamples=10).to_dict()["class_origin"] == "predicted age"
+    measured = evaluate(found, resamples=10)
+    assert found.class_origin == measured.to_dict()["class_origin"] == "predicted age"
+    assert measured.overall.mae_as_reported_months.value is None
     assert np.isnan(found.intervals).all()
 
 
@@ -56,6 +68,8 @@ def test_what_is_no_distribution_is_refused(bad: np.ndarray) -> None:
         Predictions.from_distributions(["a"], ["F"], [100], [bad])
     with pytest.raises(InvalidArgument, match=r"\(1, 240\), not \(1, 228\)"):
         Predictions.from_distributions(["a"], ["F"], [100], np.ones((1, 228)) / 228)
+    with pytest.raises(InvalidArgument, match="sex 'girl' is neither F nor M"):
+        Predictions.from_distributions(["a"], ["girl"], [100], [spike(100)])
 
 
 def test_arrays_of_unequal_length_are_refused() -> None:
@@ -156,6 +170,7 @@ def predictions(draw: st.DrawFn) -> Predictions:
         predicted_months=np.array(draw(months)) * 1.25 - 60,
         interval_90_months=interval,
         class_masses=share / share.sum(axis=1, keepdims=True) if draw(st.booleans()) else None,
+        reported_months=np.array(draw(months)).round() if draw(st.booleans()) else None,
         groups=tuple(draw(st.lists(st.just("") | TEXTS, min_size=n, max_size=n))) if draw(st.booleans()) else None,
     )
 
@@ -173,6 +188,10 @@ def test_the_table_gives_back_the_very_same_predictions(
         np.testing.assert_array_equal(getattr(back, name), getattr(p, name))
     np.testing.assert_array_equal(back.predicted_classes, p.predicted_classes)
     assert (back.class_masses is None) == (p.class_masses is None)
+    if p.reported_months is None:
+        assert back.reported_months is None
+    else:
+        np.testing.assert_array_equal(back.reported_months, p.reported_months)
 
 
 def test_writing_leaves_no_temporary_file(tmp_path: Path) -> None:

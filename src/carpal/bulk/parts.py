@@ -27,6 +27,7 @@ _READING = {
     "id": _TEXT,
     "file": _TEXT,
     "bone_age_months": _NUMBER,
+    "reported_months": pa.int64(),
     "interval_90_months": _NUMBERS,
     "bone_age_class": pa.int64(),
     "class_probabilities": _NUMBERS,

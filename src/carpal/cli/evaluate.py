@@ -93,9 +93,11 @@ def _judge_tables(tables: list[str], out: Path | None) -> Iterator[tuple[str, st
 
 
 def _mae_line(result: Evaluation) -> str:
-    mae, right = result.overall.mae_months, result.overall.class_accuracy
+    mae, reported = result.overall.mae_months, result.overall.mae_as_reported_months
     text = f"n {result.n}: MAE {mae.value:.2f} months [{mae.low:.2f}, {mae.high:.2f}]"
-    return f"{text}, five-class accuracy {right.value:.3f}"
+    if reported.value is not None:
+        text += f", as reported {reported.value:.2f} [{reported.low:.2f}, {reported.high:.2f}]"
+    return f"{text}, five-class accuracy {result.overall.class_accuracy.value:.3f}"
 
 
 def _assess_all(

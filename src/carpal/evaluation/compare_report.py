@@ -24,8 +24,8 @@ from carpal.evaluation.page import (
 
 __all__ = ["write_comparison"]
 
-_COLUMNS = ("Model", "n", "MAE (months)", "MAE minus reference", "RMSE (months)", "Bias (months)",
-            "Within 12 months", "Five-class accuracy")  # fmt: skip
+_COLUMNS = ("Model", "n", "MAE (months)", "MAE minus reference", "MAE as reported", "RMSE (months)",
+            "Bias (months)", "Within 12 months", "Five-class accuracy")  # fmt: skip
 _FACT_NAMES = {
     "parameters": "Parameters",
     "cpu_ms": "CPU per radiograph (ms)",
@@ -119,6 +119,7 @@ def _side_by_side(comparison: Comparison) -> Table:
                 str(metrics.n),
                 figure_text(metrics.mae_months),
                 "reference" if candidate.name == comparison.reference else figure_text(against, signed=True),
+                figure_text(metrics.mae_as_reported_months),
                 figure_text(metrics.rmse_months, interval=False),
                 figure_text(metrics.bias_months, signed=True, interval=False),
                 share_text(metrics.share_within_12_months, interval=False),

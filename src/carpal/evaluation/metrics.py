@@ -27,12 +27,13 @@ _CLASSES = range(len(CLASS_NAMES))
 class Metrics:
     """The figures of some predictions. Errors are predicted minus reference; shares are 0..1; SD has n - 1 below.
 
-    ``class_precision`` and ``class_recall`` hold one estimate per class; the interval figures are over those
-    predictions that have an interval.
+    ``mae_as_reported_months`` is that of the ages as a reader would report them. ``class_precision`` and
+    ``class_recall`` hold one estimate per class; the interval figures are over those predictions that have one.
     """
 
     n: int
     mae_months: Estimate
+    mae_as_reported_months: Estimate
     rmse_months: Estimate
     median_absolute_error_months: Estimate
     bias_months: Estimate
@@ -200,10 +201,15 @@ def _terms(predictions: Predictions) -> dict[str, NDArray[np.float64]]:
     has_interval = np.isfinite(low)
     true, said = predictions.reference_classes, predictions.predicted_classes
     inside = (predictions.reference_months >= low) & (predictions.reference_months <= high)  # NaN compares false
+    reported = predictions.reported_months
     terms: dict[str, NDArray[Any]] = {
         "n": np.ones(len(error)),
         "error": error,
         "absolute": np.abs(error),
+        "reported": np.full(len(error), reported is not None),
+        "reported_absolute": np.abs(
+            (predictions.reference_months if reported is None else reported) - predictions.reference_months
+        ),
         "square": error**2,
         "centre": centre,
         "centre_square": centre**2,
@@ -229,6 +235,7 @@ def _figures(sums: dict[str, NDArray[np.float64]]) -> dict[str, NDArray[np.float
     total = sums["reference_square"] - _divide(sums["reference"] ** 2, n)
     figures = {
         "mae_months": _divide(sums["absolute"], n),
+        "mae_as_reported_months": _divide(sums["reported_absolute"], sums["reported"]),
         "rmse_months": np.sqrt(_divide(sums["square"], n)),
         "bias_months": _divide(sums["error"], n),
         "sd_of_error_months": np.sqrt(np.maximum(_divide(spread, n - 1), 0.0)),

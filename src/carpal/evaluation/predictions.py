@@ -11,9 +11,18 @@ from typing import Any, Literal, cast
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from carpal.distribution import CLASS_NAMES, MONTHS, age_class, class_masses, expected_months, interval_months
+from carpal.distribution import (
+    CLASS_NAMES,
+    MONTHS,
+    age_class,
+    class_masses,
+    expected_months,
+    interval_months,
+    reported_months,
+)
 from carpal.errors import DatasetError, InvalidArgument
 from carpal.files import replacing
+from carpal.plain import SEXES, Sex
 
 __all__ = ["Predictions", "read_further_columns", "read_predictions", "write_predictions"]
 
@@ -25,6 +34,7 @@ MASS_TOLERANCE = 0.01
 _MONTH_DECIMALS = 3
 _MASS_DECIMALS = 4
 _REQUIRED = ("id", "sex", "reference_months", "predicted_months")
+_REPORTED = "reported_months"
 _INTERVAL = ("interval_90_low_months", "interval_90_high_months")
 _MASSES = tuple(f"p_class_{k}" for k in range(len(CLASS_NAMES)))
 _SEXES = {"f": "F", "female": "F", "m": "M", "male": "M"}
@@ -37,7 +47,8 @@ class Predictions:
     """N predictions beside their references; ages in months, arrays read-only.
 
     ``sexes`` (N,) 'F' or 'M'; ``interval_90_months`` (N, 2) low and high, NaN where a model gives none;
-    ``class_masses`` (N, 5) or None; ``groups`` the folder of each radiograph, or None. An id is unique in its group.
+    ``reported_months`` (N,) the ages as a reader would report them, ``class_masses`` (N, 5), either None where a model
+    gives none; ``groups`` the folder of each radiograph, or None. An id is unique in its group.
     Months are kept to 3 decimals and masses to 4, as the CSV has them, so that the file gives the very same metrics.
     Raises InvalidArgument for lengths that differ and for values that cannot be meant.
     """
@@ -49,6 +60,7 @@ class Predictions:
     interval_90_months: NDArray[np.float64] | None = None
     class_masses: NDArray[np.float64] | None = None
     groups: tuple[str, ...] | None = None
+    reported_months: NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
         n = len(self.ids)
@@ -60,6 +72,9 @@ class Predictions:
             "predicted_months": _rounded(self.predicted_months, _MONTH_DECIMALS),
             "interval_90_months": _rounded(interval, _MONTH_DECIMALS),
             "class_masses": None if self.class_masses is None else _rounded(self.class_masses, _MASS_DECIMALS),
+            "reported_months": None
+            if self.reported_months is None
+            else _rounded(self.reported_months, _MONTH_DECIMALS),
             "groups": None if self.groups is None else tuple(str(g) for g in self.groups),
         }
         for name, value in values.items():
@@ -73,7 +88,7 @@ class Predictions:
 
     def _check_shapes(self, n: int) -> None:
         wanted: dict[str, tuple[int, ...]] = {"sexes": (n,), "reference_months": (n,), "predicted_months": (n,)}
-        wanted |= {"interval_90_months": (n, 2), "class_masses": (n, len(CLASS_NAMES))}
+        wanted |= {"reported_months": (n,), "interval_90_months": (n, 2), "class_masses": (n, len(CLASS_NAMES))}
         for name, shape in wanted.items():
             value = getattr(self, name)
             if value is not None and value.shape != shape:
@@ -95,7 +110,8 @@ class Predictions:
         distributions: ArrayLike,
         groups: Sequence[str] | None = None,
     ) -> Predictions:
-        """From (N, 240) distributions over months: the mean, the central 90 % interval and the class masses of each.
+        """From (N, 240) distributions over months: the mean, the central 90 % interval, the class masses and the age as
+        reported of each.
 
         Raises InvalidArgument for anything that is no distribution.
         """
@@ -107,13 +123,18 @@ class Predictions:
             raise InvalidArgument(
                 f"what is given for id {ids[bad[0]]!r} is no distribution: it must be >= 0, with sum 1"
             )
+        for sex in sexes:
+            if sex not in SEXES:
+                raise InvalidArgument(f"sex {str(sex)!r} is neither F nor M")
+        known = cast("list[Sex]", [str(sex) for sex in sexes])
         return cls(
             ids=tuple(ids),
             sexes=np.array(sexes, dtype=np.str_),
             reference_months=np.asarray(reference_months, np.float64),
             predicted_months=expected_months(found),
             interval_90_months=interval_months(found, 0.9),
-            class_masses=class_masses(found),
+            class_masses=class_masses(found, known),
+            reported_months=reported_months(found, known).astype(np.float64),
             groups=None if groups is None else tuple(groups),
         )
 
@@ -150,6 +171,7 @@ class Predictions:
             interval_90_months=self.intervals[index],
             class_masses=None if self.class_masses is None else self.class_masses[index],
             groups=None if self.groups is None else tuple(self.groups[i] for i in index),
+            reported_months=None if self.reported_months is None else self.reported_months[index],
         )
 
     def with_intervals(self, intervals: NDArray[np.float64]) -> Predictions:
@@ -210,7 +232,7 @@ def _age_faults(values: Mapping[str, Any]) -> list[tuple[int, str]]:
 
 
 def _extra_faults(values: Mapping[str, Any]) -> list[tuple[int, str]]:
-    interval, masses = values["interval_90_months"], values["class_masses"]
+    interval, masses, reported = values["interval_90_months"], values["class_masses"], values["reported_months"]
     absent = np.isnan(interval).all(axis=1)
     proper = np.isfinite(interval).all(axis=1) & (interval[:, 0] <= interval[:, 1])
     faults = _where(
@@ -220,6 +242,12 @@ def _extra_faults(values: Mapping[str, Any]) -> list[tuple[int, str]]:
     if masses is not None:
         good = ((masses >= 0) & (masses <= 1)).all(axis=1) & (np.abs(masses.sum(axis=1) - 1) <= MASS_TOLERANCE)
         faults += _where(~good, lambda i: f"the class probabilities {masses[i].tolist()} are not 0 to 1 with sum 1")
+    if reported is not None:
+        low, high = PREDICTED_RANGE_MONTHS
+        faults += _where(
+            ~((reported >= low) & (reported <= high)),
+            lambda i: f"reported_months {reported[i]:g} is not within {low:g} to {high:g} months",
+        )
     return faults
 
 
@@ -237,6 +265,9 @@ def write_predictions(predictions: Predictions, path: str | Path) -> None:
     columns: list[list[str]] = [list(predictions.ids), predictions.sexes.tolist()]
     ages = [predictions.reference_months, predictions.predicted_months, *predictions.intervals.T]
     columns += [["" if np.isnan(v) else f"{v:.{_MONTH_DECIMALS}f}" for v in values] for values in ages]
+    if predictions.reported_months is not None:
+        header.append(_REPORTED)
+        columns.append([f"{v:g}" for v in predictions.reported_months])
     if predictions.class_masses is not None:
         header += _MASSES
         columns += [[f"{v:.{_MASS_DECIMALS}f}" for v in values] for values in predictions.class_masses.T]
@@ -267,6 +298,7 @@ def read_predictions(path: str | Path) -> Predictions:
         "predicted_months": table.numbers("predicted_months"),
         "interval_90_months": np.full((len(rows), 2), np.nan),
         "class_masses": None,
+        "reported_months": table.numbers(_REPORTED) if _REPORTED in header else None,
         "groups": tuple(table.texts("group")) if "group" in header else None,
     }
     if _INTERVAL[0] in header:
@@ -284,7 +316,7 @@ def read_further_columns(path: str | Path) -> dict[str, list[str]]:
     path = Path(path)
     header, rows, lines = _read_cells(path)
     table = _Table(path, header, rows, lines)
-    known = {*_REQUIRED, *_INTERVAL, *_MASSES}
+    known = {*_REQUIRED, _REPORTED, *_INTERVAL, *_MASSES}
     return {name: table.texts(name) for name in header if name and name not in known and header.count(name) == 1}
 
 
@@ -316,7 +348,7 @@ def _check_header(header: list[str], path: Path) -> None:
     missing = [name for name in wanted if name not in header]
     if missing:
         raise DatasetError(f"{path} has no column {', '.join(missing)}; it has {', '.join(header)}")
-    twice = [name for name in (*wanted, "group") if header.count(name) > 1]
+    twice = [name for name in (*wanted, _REPORTED, "group") if header.count(name) > 1]
     if twice:
         raise DatasetError(f"{path} has the column {twice[0]} more than once")
 

@@ -101,6 +101,7 @@ def _overall_table(evaluation: Evaluation) -> Table:
     found = evaluation.overall
     rows = [
         ["Mean absolute error (months)", figure_text(found.mae_months)],
+        ["Mean absolute error of the age as reported (months)", figure_text(found.mae_as_reported_months)],
         ["Root mean square error (months)", figure_text(found.rmse_months)],
         ["Median absolute error (months)", figure_text(found.median_absolute_error_months)],
         ["Bias, mean error (months)", figure_text(found.bias_months, signed=True)],

@@ -61,6 +61,7 @@ def _reading(report: Report) -> dict[str, Any] | None:
     shares = evidence.shares if evidence is not None else None
     return {
         "bone_age_months": reading.bone_age_months,
+        "reported_months": reading.reported_months,
         "interval_90_months": list(reading.interval_90_months),
         "bone_age_class": reading.bone_age_class,
         "class_probabilities": list(reading.class_masses),

@@ -47,6 +47,9 @@ class BoneAge(BaseModel):
     """What ``carpal read --json`` prints."""
 
     bone_age_months: float
+    reported_months: int | None = Field(
+        None, description="as a reader of an atlas would report it; null in old readings"
+    )
     interval_90_months: tuple[float, float]
     bone_age_class: int = Field(ge=0, le=4)
     class_probabilities: list[float]
