@@ -69,14 +69,14 @@ def cleared(upright: Grey, given: Grey, to_given: Matrix) -> Cleared:
     if found.hand is None:
         return Cleared(upright, smoothed=False, problem="outline", found=found)
     from_mask = to_given @ np.diag([*[found.hand.scale * found.factor] * 2, 1.0])
-    noise, blocks = _grain(found.smaller, found.hand, given, from_mask)
+    noise, blocks = _grain(found.hand, found.at_mask_size, given, from_mask)
     if noise > _MOST_NOISE or blocks > _MOST_BLOCKS:
         return Cleared(upright, smoothed=False, problem="coarse", found=found)
     smoothing = _smoothing(noise, blocks, max(given.shape))
     if smoothing:
         upright = cv2.GaussianBlur(upright, (0, 0), smoothing)
         found = find_on_smaller(upright)
-    problem = _exposed(found.smaller, found.hand) if found.hand else "outline"
+    problem = _exposed(found, found.hand) if found.hand else "outline"
     return Cleared(upright, smoothing > 0, problem, found)
 
 
@@ -97,18 +97,18 @@ def _smoothing(noise: float, blocks: float, long_side: int) -> float:
     return round(min(wanted, _WIDEST * long_side, _BLOCK / 2) / _FINEST) * _FINEST
 
 
-def _exposed(thin: Grey, hand: Hand) -> str | None:
-    ragged = _raggedness(thin, hand)
+def _exposed(found: Found, hand: Hand) -> str | None:
+    ragged = _raggedness(hand, found.at_mask_size)
     if ragged > (_MOST_RAGGED if hand.slenderness > _BONES_ALONE else _RAGGED_BONES):
         return "soft tissue"
-    white = _on_mask(thin, hand)[hand.mask > 0] >= thin.max() - _LEVEL
+    white = found.at_mask_size[hand.mask > 0] >= found.smaller.max() - _LEVEL
     return "exposure" if white.mean() > _MOST_WHITE else None
 
 
-def _raggedness(thin: Grey, hand: Hand) -> float:
+def _raggedness(hand: Hand, small: Grey) -> float:
     """Border of what is not plain black in and near the hand, over its area, in pixels of the mask: a hand whose thin
     parts are lost is in pieces."""
-    small = cv2.medianBlur(_on_mask(thin, hand), 3)
+    small = cv2.medianBlur(small, 3)
     black = (small <= small.min() + 0.7 * _LEVEL).astype(np.uint8)
     away = cv2.distanceTransform(1 - hand.mask, cv2.DIST_L2, 3)
     near = (away < 0.5 * hand.palm_radius / hand.scale) & (hand.field > 0)
@@ -116,13 +116,8 @@ def _raggedness(thin: Grey, hand: Hand) -> float:
     return float(border.sum() / hand.mask.sum())
 
 
-def _on_mask(thin: Grey, hand: Hand) -> Grey:
-    return cv2.resize(thin, hand.mask.shape[::-1], interpolation=cv2.INTER_AREA)
-
-
-def _grain(thin: Grey, hand: Hand, given: Grey, from_mask: Matrix) -> tuple[float, float]:
+def _grain(hand: Hand, small: Grey, given: Grey, from_mask: Matrix) -> tuple[float, float]:
     """Noise (SD) and the jump at the edges of blocks, as shares of the hand's contrast."""
-    small = _on_mask(thin, hand)
     away = cv2.distanceTransform(1 - hand.mask, cv2.DIST_L2, 3)
     beside = small[(away > 0) & (away < 0.22 * hand.palm_radius / hand.scale) & (hand.field > 0)]
     own = small[hand.mask > 0]

@@ -6,10 +6,13 @@ Plain image measures on a copy reduced to 256 px, so that it costs about three m
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from carpal.errors import InvalidArgument
 
 __all__ = ["Found", "Hand", "find_hand", "find_on_smaller", "made_smaller"]
 
@@ -62,6 +65,13 @@ class Found:
     smaller: NDArray[np.float32]
     factor: int
     hand: Hand | None
+
+    @cached_property
+    def at_mask_size(self) -> NDArray[np.float32]:
+        """The picture at the size of the hand's mask, (h, w)."""
+        if self.hand is None:
+            raise InvalidArgument("no hand was found, so there is no mask")
+        return cv2.resize(self.smaller, self.hand.mask.shape[::-1], interpolation=cv2.INTER_AREA)
 
 
 def find_on_smaller(pixels: NDArray[np.float32]) -> Found:

@@ -14,7 +14,7 @@ import os
 import stat
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import InitVar, dataclass
 from datetime import date
 from typing import Any, BinaryIO, Literal, get_args
 
@@ -59,8 +59,9 @@ class Radiograph:
     series_uid: str | None = None
     instance_uid: str | None = None
     notes: tuple[str, ...] = ()
+    finite: InitVar[bool] = False  # the pixels are known to be finite numbers: looking at millions of them is spared
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, finite: bool) -> None:
         pixels = self.pixels
         if pixels.ndim != 2 or pixels.dtype != np.float32 or pixels.size == 0:
             raise InvalidArgument(f"a radiograph is (H, W) float32, not {pixels.shape} {pixels.dtype}")
@@ -73,7 +74,7 @@ class Radiograph:
         spacing = self.spacing_mm
         if spacing is not None and not (len(spacing) == 2 and all(0 < s < math.inf for s in spacing)):
             raise InvalidArgument(f"spacing is two positive numbers of mm, row and column, not {spacing!r}")
-        if not math.isfinite(float(pixels.sum())):
+        if not finite and not math.isfinite(float(pixels.sum())):
             raise InvalidArgument("a radiograph's grey values are finite numbers")
         view = pixels.view()  # the caller's own array stays as it was
         view.flags.writeable = False
@@ -168,7 +169,7 @@ def _read(data: bytes, least_side: int | None) -> Radiograph:
     for magic, decode in _RASTERS.items():
         if data.startswith(magic):
             values, minimum_is_white = decode(data)
-            return Radiograph(_to_unit(values, minimum_is_white), digest)
+            return Radiograph(_to_unit(values, minimum_is_white), digest, finite=True)
     for magic, what in _OTHERS.items():
         if data.startswith(magic):
             raise UnreadableRadiograph(f"it is {what}; {_READABLE}")
@@ -207,6 +208,7 @@ def _read_dicom(data: bytes, digest: str, least_side: int | None) -> Radiograph:
         series_uid=facts.series_uid,
         instance_uid=facts.instance_uid,
         notes=(*facts.notes, *grey.not_applied(dataset)),
+        finite=True,
     )
 
 
@@ -221,7 +223,7 @@ def _check_dimensions(width: int, height: int) -> None:
 
 
 def _to_unit(values: NDArray[Any], minimum_is_white: bool) -> NDArray[np.float32]:
-    """Grey values of any kind to C-contiguous float32 in 0..1, bone bright."""
+    """Grey values of any kind to C-contiguous, finite float32 in 0..1, bone bright."""
     if values.dtype == np.uint8:
         full = 255.0
     else:

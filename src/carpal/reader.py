@@ -168,11 +168,12 @@ class Reader:
     ) -> NDArray[np.float64]:
         """(N, 240) probabilities per month for N prepared radiographs (N, rows, columns) uint8, from the model's own
         views unless others are named."""
-        sex = np.array([SEXES.index(s) for s in sexes], np.int64)
-        total = np.zeros((len(sex), 240))
-        for view in views or self.facts.views:
-            (seen,) = self._session.run(None, {"radiograph": seen_as(prepared, view), "sex": sex})
-            total += seen
+        views = views or self.facts.views
+        # All views in one call: one of three costs a twelfth less than three of one.
+        seen = np.concatenate([seen_as(prepared, view) for view in views])
+        sex = np.tile(np.array([SEXES.index(s) for s in sexes], np.int64), len(views))
+        (said,) = self._session.run(None, {"radiograph": seen, "sex": sex})
+        total = said.reshape(len(views), -1, 240).sum(axis=0, dtype=np.float64)
         if not (np.isfinite(total).all() and (total.sum(axis=1) > 0).all()):
             raise ModelError(f"model {self.facts.name} answers with something that is no distribution")
         return total / total.sum(axis=1, keepdims=True)
