@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 import socket
 import ssl
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from pathlib import Path
 
 import httpx
@@ -102,6 +104,8 @@ def test_the_audit_log_names_the_caller(
     log = [line for line in carpal("serve", "audit", "--data", tokens[0]).stdout.splitlines() if reading["id"] in line]
     assert len(log) == 2
     assert all('"who": "ward"' in line for line in log)
+    entry = json.loads(log[0])
+    assert datetime.fromisoformat(entry["at"]).timestamp() == pytest.approx(entry["at_s"], abs=1)
     assert reading["reading"]["model_sha256"] in log[1]
 
 

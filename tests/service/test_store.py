@@ -276,6 +276,24 @@ def test_the_audit_log_says_who_and_can_only_be_added_to(store: ReadingStore) ->
             connection.execute(text(statement))
 
 
+def test_refused_tokens_are_told_of_once_a_minute(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Guessing is seen in the log, does not fill it, and leaves nothing of what was guessed."""
+    tokens, clock = Tokens(database), [1000.0]
+    monkeypatch.setattr("carpal.service.tokens.time.monotonic", lambda: clock[0])
+    right = tokens.add("ward", "reader", "root")
+    for guess in ["secret", f"{right[:-1]}{'a' if right[-1] != 'a' else 'b'}", *["nonsense"] * 5]:
+        with pytest.raises(Unauthenticated):
+            tokens.caller(guess)
+        clock[0] += 1
+    clock[0] += 60
+    with pytest.raises(Unauthenticated):
+        tokens.caller("again")
+    assert tokens.caller(right).name == "ward"
+    told = [(entry.who, entry.what, entry.detail) for entry in entries(database)][1:]
+    counts = ["1 since the last such line", "7 since the last such line"]
+    assert told == [("unknown", "tokens refused", count) for count in counts]
+
+
 def test_a_token_is_shown_once_and_kept_as_a_hash(database: Database) -> None:
     tokens = Tokens(database)
     token = tokens.add("ward 3", "reader", "root")

@@ -30,6 +30,7 @@ Deed = Literal[
     "token revoked",
     "logged in",
     "logged out",
+    "tokens refused",
 ]
 
 
