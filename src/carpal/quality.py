@@ -162,7 +162,7 @@ class Gate:
         as_it_came = (given, to_given) if straight else (upright.pixels, np.eye(3))
         clear = cleared(upright.pixels, *as_it_came)
         if clear.smoothed:
-            upright = replace(upright, pixels=clear.pixels)
+            upright = replace(upright, pixels=clear.pixels, finite=True)
         names: tuple[Correction, ...] = ("straightened", "inverted", "turned", "mirrored", "smoothed")
         was = (straight is not None, inverted, turns > 0, mirrored, clear.smoothed)
         done = tuple(name for name, needed in zip(names, was, strict=True) if needed)
@@ -181,7 +181,7 @@ class Gate:
         """What the network says of the picture as it is."""
         # Every k-th pixel of a large film is enough, and averaging all of them would cost more than the network.
         step = max(1, max(radiograph.pixels.shape) // (4 * self.recipe.size))
-        thin = replace(radiograph, pixels=radiograph.pixels[::step, ::step])
+        thin = replace(radiograph, pixels=radiograph.pixels[::step, ::step], finite=True)
         seen = prepare(thin, self.recipe).pixels[None]
         kind, way, dark, embedding = self._session.run(None, {"radiograph": seen})
         ways = way[0].reshape(2, 4)
@@ -217,4 +217,4 @@ def put_right(
     spacing = radiograph.spacing_mm
     if spacing is not None and turns % 2:
         spacing = spacing[::-1]
-    return replace(radiograph, pixels=upright, spacing_mm=spacing), turn_back @ to_source
+    return replace(radiograph, pixels=upright, spacing_mm=spacing, finite=True), turn_back @ to_source
