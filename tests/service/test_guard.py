@@ -12,6 +12,7 @@ pytest.importorskip("fastapi", reason="needs pip install '.[serve]'")
 from carpal.errors import Busy, InvalidArgument, RequestTooSlow, TooManyRequests
 from carpal.service.database import Database
 from carpal.service.guard import Guard, RateLimit
+from carpal.service.refusals import Refusals
 from carpal.service.sessions import Sessions
 from carpal.service.settings import Settings
 from carpal.service.tokens import Tokens
@@ -57,7 +58,7 @@ def test_a_body_that_dribbles_and_one_request_too_many(tmp_path: Path) -> None:
 
     async def both() -> list[object]:
         database = Database(tmp_path)
-        guard = Guard(read_body, settings, Tokens(database), Sessions(database))
+        guard = Guard(read_body, settings, Tokens(database), Sessions(database), Refusals(database))
         first, second = (guard(dict(scope), dribble, send) for _ in range(2))
         return await asyncio.gather(first, second, return_exceptions=True)
 

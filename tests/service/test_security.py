@@ -103,6 +103,7 @@ def test_the_audit_log_names_the_caller(
     assert len(log) == 2
     assert all('"who": "ward"' in line for line in log)
     assert reading["reading"]["model_sha256"] in log[1]
+    assert all(re.match(r'\{"at": "20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", "who"', line) for line in log)
 
 
 def test_names_from_outside_are_neither_paths_nor_in_the_log(

@@ -210,7 +210,9 @@ def audit(data: _Data = _DATA, database: _Url = None) -> None:
         from carpal.service.audit import entries
 
         for entry in entries(opened):
-            print(json.dumps(asdict(entry)))
+            told = asdict(entry)
+            del told["at_s"]
+            print(json.dumps({"at": entry.at} | told))
 
 
 @app.command("delete")

@@ -8,7 +8,7 @@ blobs         the radiographs' files, named by their SHA-256
 shelf         the documents that were made of readings
 readings      the store of readings: accept, claim, finish, find, delete
 children      the readings of one child together
-audit         who did what, when, with which model
+audit         who did what, when, with which model; refusals: who was not let in
 tokens        who may come in
 problems      an error as a web client sees it
 worker, pool  the processes that read; making: what else they make
