@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -65,6 +66,29 @@ def test_a_body_that_dribbles_and_one_request_too_many(tmp_path: Path) -> None:
     slow, second = asyncio.run(both())
     assert isinstance(slow, RequestTooSlow)
     assert isinstance(second, Busy)
+
+
+def test_a_database_that_is_away_is_said_at_every_door(tmp_path: Path) -> None:
+    """Before the routes too: where a token, a cookie, or nothing at all is looked up."""
+    inside = Inside(tmp_path)
+    token = inside.tokens.add("ward", "reader", "test")
+    cookie = inside.ask("POST", "/session", data={"token": token}).headers["set-cookie"].partition(";")[0]
+    inside.database.close()
+    for path in tmp_path.glob("carpal.sqlite*"):
+        path.unlink()
+    (tmp_path / "carpal.sqlite").mkdir()
+    doors: list[dict[str, Any]] = [
+        {"method": "POST", "path": "/session", "data": {"token": token}},
+        {"method": "GET", "path": "/session", "headers": {"cookie": cookie}},
+        {"method": "GET", "path": "/worklist", "headers": {"cookie": cookie}},
+        {"method": "GET", "path": "/readings", "headers": {"authorization": f"Bearer {token}"}},
+        {"method": "GET", "path": "/readings"},
+    ]
+    for door in doors:
+        answer = inside.ask(**door)
+        assert (answer.status_code, answer.json()["type"]) == (503, "urn:carpal:busy"), door
+        assert "database does not answer" in answer.json()["detail"]
+        assert int(answer.headers["retry-after"]) >= 1
 
 
 def test_an_error_of_its_own_is_a_problem_that_quotes_nobody(

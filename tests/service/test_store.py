@@ -18,7 +18,8 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, make_url, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, ProgrammingError
+from sqlalchemy.exc import TimeoutError as NoFreeConnection
 
 from carpal.errors import Busy, InvalidArgument, KeyReused, NotFound, Unauthenticated
 from carpal.service.audit import entries
@@ -304,6 +305,24 @@ def test_a_revoked_token_opens_nothing_at_once(database: Database) -> None:
     for name, role in (("ward 3", "reader"), ("ward 4", "owner"), ("a\nb", "reader"), ("", "reader")):
         with pytest.raises(InvalidArgument):
             tokens.add(name, role, "root")
+
+
+@pytest.mark.parametrize(
+    ("error", "away"),
+    [
+        (ProgrammingError("SELECT 1", {}, Exception({"C": "57P03"})), True),  # pg8000: the server is just starting
+        (ProgrammingError("SELECT 1", {}, Exception({"C": "53300"})), True),  # or has too many clients
+        (InterfaceError("SELECT 1", {}, Exception("network error")), True),
+        (NoFreeConnection(), True),
+        (ProgrammingError("SELEC 1", {}, Exception({"C": "42601"})), False),
+        (IntegrityError("INSERT", {}, Exception("UNIQUE")), False),
+    ],
+)
+def test_a_database_that_is_away_is_told_from_a_mistake(error: Exception, away: bool, tmp_path: Path) -> None:
+    database = Database(tmp_path)
+    for transaction in (database.reading, database.writing):
+        with pytest.raises(Busy if away else DBAPIError), transaction():
+            raise error
 
 
 @pytest.mark.parametrize("url", ["nonsense", "mysql://a/b", "postgresql+nothing://a/b"])

@@ -8,14 +8,13 @@ from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from fastapi.security import HTTPBearer
-from sqlalchemy.exc import InterfaceError, OperationalError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.routing import Match
 from starlette.types import ASGIApp
 
 from carpal import __version__
-from carpal.errors import Busy, CarpalError, InvalidArgument
+from carpal.errors import CarpalError, InvalidArgument
 from carpal.service.documents import router as documents
 from carpal.service.envelope import MISTAKE, Envelope, problem_headers
 from carpal.service.guard import Guard
@@ -62,8 +61,6 @@ def create_app(hub: Hub) -> ASGIApp:
     app.add_exception_handler(CarpalError, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _plain)
-    app.add_exception_handler(OperationalError, _no_database)
-    app.add_exception_handler(InterfaceError, _no_database)
     app.add_exception_handler(ClientDisconnect, _gone)
     app.add_exception_handler(Exception, _mistake)
     guarded = ToLogin(Guard(app, hub.settings, hub.tokens, app.state.sessions, app.state.refusals))
@@ -81,10 +78,6 @@ def _invalid(request: Request, error: Exception) -> JSONResponse:
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"])
     return _refused(request, InvalidArgument(f"{where}: {first['msg']}"))
-
-
-def _no_database(request: Request, _: Exception) -> JSONResponse:
-    return _refused(request, Busy("the store's database does not answer: try again a little later", 5))
 
 
 def _gone(_: Request, __: Exception) -> Response:
