@@ -198,6 +198,15 @@ def test_who_goes_on_is_not_idle(reader: Browser) -> None:
         assert reader.ask("GET", "/readings").status_code == 200
 
 
+def test_a_page_that_only_polls_is_idle(reader: Browser) -> None:
+    polling = {"headers": {"x-polling": "1"}}
+    change(reader.inside, "UPDATE sessions SET seen_s = seen_s - 3000")
+    for method, path in (("GET", "/worklist"), ("POST", "/worklist"), ("GET", "/readings")):
+        assert reader.ask(method, path, **polling).status_code == 200
+    change(reader.inside, "UPDATE sessions SET seen_s = seen_s - 601")
+    assert is_refused(reader.ask("GET", "/readings"), 401, "unauthenticated")
+
+
 def test_what_is_over_is_not_kept(reader: Browser, inside: Inside) -> None:
     by_age(reader)
     log_in(inside, inside.tokens.add("chief", "admin", "test"))

@@ -28,6 +28,7 @@ __all__ = ["Guard", "RateLimit"]
 _OPEN = frozenset({"/", "/login", "/health", "/openapi.json"})  # nothing about any radiograph is said there
 _OPEN_BELOW = ("/static/", "/demo/")  # nor below these
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+_POLLING = "x-polling"  # what a page of ours asks by itself (static/common.js)
 _SMALL_BYTES = 64 * 1024
 
 
@@ -141,7 +142,10 @@ class Guard:
 
     async def _by_cookie(self, headers: Headers) -> Session | None:
         key = cookie_parser(headers.get("cookie", "")).get(self._cookie)
-        return None if key is None else await run_in_threadpool(self._sessions.find, key)
+        if key is None:
+            return None
+        # A page that keeps itself up to date would keep its session alive for ever, with nobody before it.
+        return await run_in_threadpool(self._sessions.find, key, in_use=_POLLING not in headers)
 
 
 def _check_origin(scope: Scope, headers: Headers, loopback: bool) -> None:
