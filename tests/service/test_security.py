@@ -113,10 +113,12 @@ def test_names_from_outside_are_neither_paths_nor_in_the_log(
     before = {path.parent for path in server.data.rglob("*")}
     radiograph = write_phantom(tmp_path / "x.dcm", 120, "M", shape=(512, 400)).read_bytes()
     for name in ("../../../Mueller^Anna.dcm", "/etc/Mueller^Anna", 'Mueller^Anna"\r\nX-Evil: 1', "Mueller^Anna\0.png"):
-        answer = reader.post("/readings?Mueller^Anna=1", files={"file": (name, radiograph)})
+        answer = reader.post("/readings", files={"file": (name, radiograph)})
         assert answer.status_code == 201, answer.text
         assert "Mueller" not in answer.text
         assert "x-evil" not in answer.headers
+    answer = reader.post("/readings?Mueller^Anna=1", files={"file": radiograph})
+    assert (answer.status_code, "Mueller" in answer.text) == (422, False)
     reader.get("/Mueller^Anna")
     reader.get("/readings/..%2f..%2fMueller^Anna")
     until(lambda: "GET none 404" in server.log)

@@ -10,7 +10,7 @@ readings      the store of readings: accept, claim, finish, find, delete
 children      the readings of one child together
 audit         who did what, when, with which model; refusals: who was not let in
 tokens        who may come in
-problems      an error as a web client sees it
+problems      an error as a web client sees it; invalid: what the frameworks find wrong, in our words
 worker, pool  the processes that read; making: what else they make
 guard, envelope, protocol   what every request must pass
 intake, schemas             what comes in and goes out

@@ -20,6 +20,7 @@ from carpal.service.envelope import MISTAKE, Envelope, problem_headers
 from carpal.service.guard import Guard
 from carpal.service.histories import router as histories
 from carpal.service.hub import Hub
+from carpal.service.invalid import invalid_sentence
 from carpal.service.listing import router as listing
 from carpal.service.login import entrance
 from carpal.service.login import router as sessions
@@ -38,6 +39,12 @@ _OPEN = (public, open_pages, entrance)
 _GUARDED = (pages, readings, listing, documents, histories, stow, sessions)
 _TYPE = "application/problem+json"
 _HUNG_UP = 499  # what nginx made usual for it
+# Of what the frameworks say by themselves.
+_OWN_WORDS = {
+    400: "the body cannot be understood",
+    404: "there is no such place",
+    405: "there is no such method at this place",
+}
 _BEARER = Depends(HTTPBearer(auto_error=False, description="made by carpal serve token add"))  # checked in guard
 
 
@@ -75,9 +82,7 @@ def _refused(_: Request, error: Exception) -> JSONResponse:
 def _invalid(request: Request, error: Exception) -> JSONResponse:
     """What was wrong and where, never what was sent."""
     assert isinstance(error, RequestValidationError)
-    first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"])
-    return _refused(request, InvalidArgument(f"{where}: {first['msg']}"))
+    return _refused(request, InvalidArgument(invalid_sentence(error.errors())))
 
 
 def _gone(_: Request, __: Exception) -> Response:
@@ -98,7 +103,8 @@ def _plain(request: Request, error: Exception) -> JSONResponse:
     if error.status_code == 405:
         headers["allow"] = ", ".join(sorted(_methods(request)))
     phrase = HTTPStatus(error.status_code).phrase
-    problem = {"type": "about:blank", "title": phrase, "status": error.status_code, "detail": error.detail}
+    detail = _OWN_WORDS.get(error.status_code, error.detail)
+    problem = {"type": "about:blank", "title": phrase, "status": error.status_code, "detail": detail}
     return JSONResponse(problem, error.status_code, headers, media_type=_TYPE)
 
 
