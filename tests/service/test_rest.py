@@ -122,7 +122,9 @@ def test_query_parameters_that_are_not_known_are_named(client: httpx.Client, sma
 
 
 def test_the_sex_is_never_guessed(client: httpx.Client, small_hand: bytes) -> None:
-    assert is_problem(send(client, small_hand), 422, "missing-sex")
+    answer = send(client, small_hand)
+    assert is_problem(answer, 422, "missing-sex")
+    assert answer.json()["detail"].endswith("give F or M in the form field 'sex'")
 
 
 def bomb() -> bytes:
