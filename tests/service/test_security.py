@@ -276,6 +276,27 @@ def test_a_store_is_a_folder_with_a_name(folder: str, tmp_path: Path) -> None:
         assert line.startswith("carpal: --data ")
 
 
+@pytest.mark.parametrize("mode", [0o755, 0o701, 0o777])
+def test_a_folder_that_is_open_to_others_is_no_store(mode: int, tmp_path: Path) -> None:
+    """It is neither used nor changed: it may be another program's too."""
+    tmp_path.chmod(mode)
+    for command in (["serve", "--port", 0], ["serve", "token", "add", "ward"]):
+        done = carpal(*command, "--data", tmp_path)
+        assert (done.returncode, done.stdout) == (2, "")
+        [line] = done.stderr.splitlines()
+        assert "chmod 700" in line
+    assert (tmp_path.stat().st_mode & 0o777, list(tmp_path.iterdir())) == (mode, [])
+
+
+def test_a_store_that_is_made_is_its_owners(tmp_path: Path) -> None:
+    for data in (tmp_path / "new", tmp_path / "grouped"):
+        if data.name == "grouped":
+            data.mkdir(0o750)  # as somebody has wanted it
+        mode = data.stat().st_mode & 0o777 if data.exists() else 0o700
+        assert carpal("serve", "token", "add", "ward", "--data", data).returncode == 0
+        assert data.stat().st_mode & 0o777 == mode
+
+
 def test_a_certificate_that_is_none_is_said_before_anything_is_served(tmp_path: Path) -> None:
     bad = tmp_path / "bad.pem"
     bad.write_text("no certificate", encoding="utf-8")

@@ -1,6 +1,7 @@
 """``carpal serve``: radiographs come in over HTTP, readings go out, and nothing that was acknowledged is lost.
 
 settings      what can be set
+folder        where all of it lies, closed to others
 database      the engine, its transactions, its migrations
 tables        what is kept; rows between them and records
 facts         what a sender tells of the child

@@ -17,6 +17,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, NoSuchModu
 from sqlalchemy.exc import TimeoutError as NoFreeConnection
 
 from carpal.errors import Busy, InvalidArgument, MissingDependency
+from carpal.service.folder import private_folder
 
 __all__ = ["Database"]
 
@@ -31,7 +32,7 @@ class Database:
     transaction has looked up still holds when it commits. Raises InvalidArgument, MissingDependency."""
 
     def __init__(self, folder: Path, url: str | None = None) -> None:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        private_folder(folder)
         self.engine = _engine(url or f"sqlite:///{folder / 'carpal.sqlite'}")
         self._sqlite = self.engine.dialect.name == "sqlite"
         self._turn = threading.Lock()
