@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from carpal.service.folder import private_folder
 
 __all__ = ["Database"]
 
+_LOG = logging.getLogger("carpal.service")
 _BUSY_SECONDS = 60
 _RETRY_SECONDS = 5
 _AWAY = ("08", "53", "57")  # SQLSTATE's classes: no connection, no resources, an operator's intervention
@@ -87,6 +89,7 @@ def _answering() -> Iterator[None]:
     except (DBAPIError, NoFreeConnection) as error:
         if not _is_away(error):
             raise
+        _LOG.warning("the database does not answer (%s)", type(error).__name__)  # its text may quote what was sent
         raise Busy("the store's database does not answer: try again a little later", _RETRY_SECONDS) from None
 
 
