@@ -180,7 +180,7 @@ def test_bad_files_get_one_clear_line(kind: str, tmp_path: Path, phantom_png: Pa
 
 
 BAD_ARGUMENTS: dict[str, tuple[list[str], str]] = {
-    "no sex": (["read", "PNG"], "sex is needed"),
+    "no sex": (["read", "PNG"], r"give F or M \(--sex F\)"),
     "sex as truth": (["read", "PNG", "--sex", "False"], "'False' is no sex"),
     "sex as number": (["read", "PNG", "--sex", "1"], "'1' is no sex"),
     "nothing to read": (["read", "--sex", "F"], "give radiographs"),

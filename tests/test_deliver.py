@@ -147,7 +147,7 @@ def test_without_a_sex_nothing_is_written(phantom_dicom: Path, tmp_path: Path) -
     sexless = changed(phantom_dicom, tmp_path / "sexless.dcm", lambda d: setattr(d, "PatientSex", "O"))
     done = carpal(sexless, "-o", tmp_path / "out")
     assert done.exit_code == 2
-    assert "sex is needed" in done.output and "header: sex not given" in done.output
+    assert "give F or M (--sex F)" in done.output and "header: sex not given" in done.output
     assert not (tmp_path / "out").exists()
     assert carpal(sexless, "-o", tmp_path / "out", "--sex", "M").exit_code == 0
 

@@ -266,16 +266,32 @@ def test_what_cannot_be_halved_is_decoded_whole(dataset: Dataset) -> None:
     assert read_radiograph(encode(dataset, uid.JPEG2000Lossless), least_side=100).pixels.shape == shape
 
 
+def test_a_patient_id_that_can_be_a_code_is_no_remark() -> None:
+    for patient_id in ("", "  ", "7", "7" * 64, f" {'7' * 64} ", "M\\ller", "\\".join("7" * 32)):
+        assert facts(PatientID=patient_id).notes == ()
+
+
 def test_what_of_the_header_is_passed_over_is_said() -> None:
     whole = encode(make(WindowCenter=1234, WindowWidth=4096, RescaleSlope=5678, RescaleIntercept=0))
     assert read_radiograph(whole).notes == ()
     windowless, unscaled = whole.replace(b"1234", b"dark"), whole.replace(b"5678", b"much")
     contradicting = encode(make(PatientBirthDate="19000101", StudyDate="20191215", PatientAge="009Y"))
-    for data, what in ((windowless, "WindowCenter"), (unscaled, "RescaleSlope"), (contradicting, "contradict")):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        long = encode(make(PatientID="7" * 65))
+    control = encode(make(PatientID="seven")).replace(b"seven", b"se\x1ben")
+    for data, what in (
+        (windowless, "WindowCenter"),
+        (unscaled, "RescaleSlope"),
+        (contradicting, "contradict"),
+        (long, "PatientID"),
+        (control, "PatientID"),
+    ):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             (note,) = read_radiograph(data).notes
         assert what in note
+        assert "777" not in note
         assert Texts("de").sentence(note).language == "de"
 
 

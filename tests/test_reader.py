@@ -54,7 +54,7 @@ def test_sex_changes_the_reading(reader: Reader, phantom_png: Path) -> None:
 
 
 def test_sex_is_never_guessed(reader: Reader, phantom_png: Path) -> None:
-    with pytest.raises(MissingSex, match="give sex, F or M"):
+    with pytest.raises(MissingSex, match="give F or M"):
         reader.read(phantom_png)
 
 

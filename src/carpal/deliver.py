@@ -21,7 +21,7 @@ from carpal.dicom.document import encapsulated_pdf
 from carpal.dicom.findings import Findings
 from carpal.dicom.source import read_source
 from carpal.dicom.structured import structured_report
-from carpal.errors import CarpalError, InvalidArgument
+from carpal.errors import CarpalError, InvalidArgument, sentence_of
 from carpal.files import replacing
 from carpal.plain import check_sex, years_and_months
 from carpal.radiograph import Radiograph, read_radiograph
@@ -122,7 +122,7 @@ def _deliver(reader: Reader, path: Path, folder: Path, request: Request, written
             written.append(_save(picture_object(source, report, age_months, written_at), folder / PICTURE))
         written.append(_save(page_object(source, report, request.look, written_at), folder / PAGE))
     except CarpalError as error:
-        return Delivery(path, header, reading, tuple(written), refused or str(error))
+        return Delivery(path, header, reading, tuple(written), refused or sentence_of(error, path))
     return Delivery(path, header, reading, tuple(written), refused)
 
 

@@ -204,6 +204,7 @@ class Busy(ComeBackLater):
 
 
 def sentence_of(error: Exception, place: object) -> str:
-    """What went wrong with ``place``, on one line."""
+    """What went wrong with ``place``, on one line, for whoever asked at a shell."""
     text = str(error) if isinstance(error, CarpalError) else f"{place}: {getattr(error, 'strerror', None) or error}"
-    return " ".join(text.split())
+    hint = " (--sex F)" if isinstance(error, MissingSex) else ""
+    return " ".join(text.split()) + hint

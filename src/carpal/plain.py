@@ -1,15 +1,17 @@
-"""What every part of carpal shares: the child's sex, what depends on it alone, and ages in words."""
+"""What every part of carpal shares: the child's sex, what depends on it alone, ages in words, and codes of children."""
 
 from __future__ import annotations
 
+import unicodedata
 from typing import Literal
 
 from carpal.errors import InvalidArgument
 
-__all__ = ["MATURE_MONTHS", "SEXES", "Sex", "check_sex", "years_and_months"]
+__all__ = ["LONGEST_CODE", "MATURE_MONTHS", "SEXES", "Sex", "child_code", "check_sex", "years_and_months"]
 
 Sex = Literal["F", "M"]
 SEXES: tuple[Sex, ...] = ("F", "M")  # their positions are what a network is told
+LONGEST_CODE = 64  # as DICOM's PatientID
 MATURE_MONTHS: dict[Sex, int] = {"F": 192, "M": 216}  # from here on a skeleton is called mature
 
 
@@ -27,3 +29,10 @@ def years_and_months(months: float) -> str:
     """``11 y 4 mo`` for 136.2."""
     whole = round(months)
     return f"{whole // 12} y {whole % 12} mo"
+
+
+def child_code(text: str) -> str | None:
+    """A child's code without spaces around it, the same letters always spelt alike; None for what is none: 1 to 64
+    printable characters."""
+    code = unicodedata.normalize("NFC", text).strip()
+    return code if 1 <= len(code) <= LONGEST_CODE and code.isprintable() else None

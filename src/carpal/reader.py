@@ -189,7 +189,7 @@ def _choose_sex(given: Sex | None, header: Sex | None, prefer_header: bool) -> t
         return header, "header"
     if given is not None:
         return given, "given"
-    raise MissingSex("the child's sex is needed and the file does not say it: give sex, F or M")
+    raise MissingSex("the child's sex is needed and the file does not say it: give F or M")
 
 
 def _quality_notes(quality: Quality) -> tuple[str, ...]:

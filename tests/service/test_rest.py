@@ -102,8 +102,29 @@ def test_what_cannot_be_meant_is_refused_before_it_is_kept(client: httpx.Client,
     assert client.get("/readings").json() == before
 
 
+def test_two_files_are_refused_by_their_number(client: httpx.Client, small_hand: bytes) -> None:
+    for second in ("file", "other"):
+        files = [("file", small_hand), (second, small_hand)]
+        answer = client.post("/readings", files=files, data={"sex": "F"})
+        assert is_problem(answer, 422, "invalid-argument")
+        assert "more than one file" in answer.json()["detail"]
+
+
+def test_query_parameters_that_are_not_known_are_named(client: httpx.Client, small_hand: bytes) -> None:
+    for query, what in (
+        ("wiat=1", "there is a query parameter that is not known: wiat"),
+        ("wait=0&b=1&a=1&%5E=1", "there are query parameters that are not known: a, b"),
+        ("%5E=1", "there is a query parameter that is not known"),
+    ):
+        answer = client.post(f"/readings?{query}", files={"file": small_hand}, data={"sex": "F"})
+        assert is_problem(answer, 422, "invalid-argument")
+        assert answer.json()["detail"] == what
+
+
 def test_the_sex_is_never_guessed(client: httpx.Client, small_hand: bytes) -> None:
-    assert is_problem(send(client, small_hand), 422, "missing-sex")
+    answer = send(client, small_hand)
+    assert is_problem(answer, 422, "missing-sex")
+    assert answer.json()["detail"].endswith("give F or M in the form field 'sex'")
 
 
 def bomb() -> bytes:

@@ -14,6 +14,7 @@ import pytest
 from sqlalchemy import text
 
 from carpal.service.audit import entries
+from carpal.service.refusals import Refusals
 
 from .inside import Inside
 
@@ -197,6 +198,15 @@ def test_who_goes_on_is_not_idle(reader: Browser) -> None:
         assert reader.ask("GET", "/readings").status_code == 200
 
 
+def test_a_page_that_only_polls_is_idle(reader: Browser) -> None:
+    polling = {"headers": {"x-polling": "1"}}
+    change(reader.inside, "UPDATE sessions SET seen_s = seen_s - 3000")
+    for method, path in (("GET", "/worklist"), ("POST", "/worklist"), ("GET", "/readings")):
+        assert reader.ask(method, path, **polling).status_code == 200
+    change(reader.inside, "UPDATE sessions SET seen_s = seen_s - 601")
+    assert is_refused(reader.ask("GET", "/readings"), 401, "unauthenticated")
+
+
 def test_what_is_over_is_not_kept(reader: Browser, inside: Inside) -> None:
     by_age(reader)
     log_in(inside, inside.tokens.add("chief", "admin", "test"))
@@ -234,6 +244,43 @@ def test_log_ins_are_slow(tmp_path: Path) -> None:
     assert int(answer.headers["retry-after"]) > 1
     assert inside.ask("POST", "/session", address="192.0.2.1", **wrong).status_code == 401
     assert reader.ask("GET", "/readings").status_code == 200
+
+
+def refused(inside: Inside) -> list[tuple[str, str | None]]:
+    return [(entry.what, entry.detail) for entry in entries(inside.database) if entry.what.endswith("refused")]
+
+
+def test_who_is_refused_is_in_the_audit_log_with_nothing_that_was_sent(inside: Inside) -> None:
+    token = inside.tokens.add("ward", "reader", "test")
+    inside.tokens.revoke("ward", "test")
+    assert inside.ask("POST", "/session", data={"token": token}, address="192.0.2.1").status_code == 401
+    for wrong in (f"Bearer {token}", "Basic Y2FycGFsOmNhcnBhbA==", "Bearer Mueller^Anna"):
+        answer = inside.ask("GET", "/readings", headers={"authorization": wrong}, address="192.0.2.2")
+        assert answer.status_code == 401
+    assert refused(inside) == [("log-in refused", "from 192.0.2.1"), ("token refused", "from 192.0.2.2")]
+    everything = str(list(entries(inside.database)))
+    assert not any(sent in everything for sent in (token, token.rsplit("_", 1)[1], "Mueller", "Basic"))
+    inside.ask("POST", "/session", data={"token": "x"}, address="2001:db8::1")
+    assert refused(inside)[2:] == [("log-in refused", "from 2001:db8::1; 2 others since the entry before")]
+
+
+def test_refusals_do_not_fill_the_disk(inside: Inside) -> None:
+    """Not from one address, and not from ever new ones."""
+    refusals, attempts = Refusals(inside.database), 500
+    for number in range(attempts):
+        refusals.note("token refused", "192.0.2.1", now_s=number)
+        refusals.note("token refused", f"2001:db8::{number:x}", now_s=number)
+    assert len(refused(inside)) == 60
+
+
+def test_refusals_are_written_again_after_a_while(inside: Inside) -> None:
+    refusals = Refusals(inside.database)
+    for now_s in (0, 299, 301, 302):
+        refusals.note("token refused", "192.0.2.1", now_s)
+    assert refused(inside) == [
+        ("token refused", "from 192.0.2.1"),
+        ("token refused", "from 192.0.2.1; 1 other since the entry before"),
+    ]
 
 
 def test_without_tokens_this_machine_needs_no_session(inside: Inside) -> None:

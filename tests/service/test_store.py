@@ -18,7 +18,8 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, make_url, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, ProgrammingError
+from sqlalchemy.exc import TimeoutError as NoFreeConnection
 
 from carpal.errors import Busy, InvalidArgument, KeyReused, NotFound, Unauthenticated
 from carpal.service.audit import entries
@@ -276,24 +277,6 @@ def test_the_audit_log_says_who_and_can_only_be_added_to(store: ReadingStore) ->
             connection.execute(text(statement))
 
 
-def test_refused_tokens_are_told_of_once_a_minute(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Guessing is seen in the log, does not fill it, and leaves nothing of what was guessed."""
-    tokens, clock = Tokens(database), [1000.0]
-    monkeypatch.setattr("carpal.service.tokens.time.monotonic", lambda: clock[0])
-    right = tokens.add("ward", "reader", "root")
-    for guess in ["secret", f"{right[:-1]}{'a' if right[-1] != 'a' else 'b'}", *["nonsense"] * 5]:
-        with pytest.raises(Unauthenticated):
-            tokens.caller(guess)
-        clock[0] += 1
-    clock[0] += 60
-    with pytest.raises(Unauthenticated):
-        tokens.caller("again")
-    assert tokens.caller(right).name == "ward"
-    told = [(entry.who, entry.what, entry.detail) for entry in entries(database)][1:]
-    counts = ["1 since the last such line", "7 since the last such line"]
-    assert told == [("unknown", "tokens refused", count) for count in counts]
-
-
 def test_a_token_is_shown_once_and_kept_as_a_hash(database: Database) -> None:
     tokens = Tokens(database)
     token = tokens.add("ward 3", "reader", "root")
@@ -322,6 +305,24 @@ def test_a_revoked_token_opens_nothing_at_once(database: Database) -> None:
     for name, role in (("ward 3", "reader"), ("ward 4", "owner"), ("a\nb", "reader"), ("", "reader")):
         with pytest.raises(InvalidArgument):
             tokens.add(name, role, "root")
+
+
+@pytest.mark.parametrize(
+    ("error", "away"),
+    [
+        (ProgrammingError("SELECT 1", {}, Exception({"C": "57P03"})), True),  # pg8000: the server is just starting
+        (ProgrammingError("SELECT 1", {}, Exception({"C": "53300"})), True),  # or has too many clients
+        (InterfaceError("SELECT 1", {}, Exception("network error")), True),
+        (NoFreeConnection(), True),
+        (ProgrammingError("SELEC 1", {}, Exception({"C": "42601"})), False),
+        (IntegrityError("INSERT", {}, Exception("UNIQUE")), False),
+    ],
+)
+def test_a_database_that_is_away_is_told_from_a_mistake(error: Exception, away: bool, tmp_path: Path) -> None:
+    database = Database(tmp_path)
+    for transaction in (database.reading, database.writing):
+        with pytest.raises(Busy if away else DBAPIError), transaction():
+            raise error
 
 
 @pytest.mark.parametrize("url", ["nonsense", "mysql://a/b", "postgresql+nothing://a/b"])

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -64,6 +66,22 @@ def test_no_other_place_is_led_to(page: Page, tokens: dict[str, str]) -> None:
     page.goto("/login?next=//evil.example/x")
     log_in(page, tokens["reader"])
     expect(page.get_by_role("heading", level=1)).to_have_text("Read radiographs of the left hand")
+
+
+def test_a_work_list_that_is_only_open_does_not_keep_its_session(
+    page: Page, server: Server, tokens: dict[str, str]
+) -> None:
+    page.goto("/login?next=/worklist")
+    log_in(page, tokens["reader"])
+    expect(page.locator("#who")).to_be_visible()  # nothing more is asked for a person now
+    with closing(sqlite3.connect(server.data / "carpal.sqlite", timeout=60, isolation_level=None)) as store:
+        store.execute("UPDATE sessions SET seen_s = seen_s - 3000")
+        seen = store.execute("SELECT hash, seen_s FROM sessions").fetchall()
+        with page.expect_response(re.compile("/worklist[?]")):
+            pass  # within four seconds it asks by itself
+        assert store.execute("SELECT hash, seen_s FROM sessions").fetchall() == seen
+        store.execute("UPDATE sessions SET seen_s = seen_s - 601")
+    expect(page).to_have_url(re.compile("/login[?]next="))
 
 
 def test_a_session_sends_and_only_an_admin_deletes(page: Page, tokens: dict[str, str], small_hand: bytes) -> None:

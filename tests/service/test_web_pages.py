@@ -89,7 +89,7 @@ def test_what_the_service_says_no_with_is_german_too() -> None:
         "the file is empty",
         "12 radiographs are waiting already: try again a little later",
         "a height of 51.6 cm at 9 y 0 mo cannot be meant, it looks like inches: give centimetres",
-        "the child's sex is needed and the file does not say it: give sex, F or M",
+        "the child's sex is needed and the file does not say it: give F or M",
     ):
         assert texts.sentence(english).language == "de", english
     assert (

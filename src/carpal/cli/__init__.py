@@ -11,7 +11,7 @@ import typer
 
 from carpal import __version__
 from carpal.cli import bulk, data, dicom, evaluate, growth, read, report, serve, site, stress, train
-from carpal.errors import CarpalError
+from carpal.errors import CarpalError, sentence_of
 
 __all__ = ["app", "main"]
 
@@ -73,7 +73,7 @@ def main() -> None:
     try:
         app()
     except CarpalError as error:
-        print(f"carpal: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"carpal: {sentence_of(error, 'it')}", file=sys.stderr)
         sys.exit(error.exit_code)
     except MemoryError:
         print("carpal: not enough memory", file=sys.stderr)

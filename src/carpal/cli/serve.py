@@ -205,14 +205,14 @@ def audit(data: _Data = _DATA, database: _Url = None) -> None:
     """Print who did what, when, and with which model: a JSON object a line."""
     import json
     from dataclasses import asdict
-    from datetime import datetime, timezone
 
     with _database(data, database) as opened:
         from carpal.service.audit import entries
 
         for entry in entries(opened):
-            at = datetime.fromtimestamp(entry.at_s, timezone.utc).isoformat(timespec="seconds")
-            print(json.dumps({"at": at, **asdict(entry)}))
+            told = asdict(entry)
+            del told["at_s"]
+            print(json.dumps({"at": entry.at} | told))
 
 
 @app.command("delete")

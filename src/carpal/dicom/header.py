@@ -11,6 +11,8 @@ from typing import Any, Literal
 
 import pydicom
 
+from carpal.plain import LONGEST_CODE, child_code
+
 __all__ = ["HeaderFacts", "read_facts"]
 
 DAYS_PER_MONTH = 365.25 / 12
@@ -19,12 +21,17 @@ MAX_AGE_MONTHS = 120 * 12
 CONTRADICTION_MONTHS = 24
 _CONTRADICTION = "the header's age and its dates contradict each other: no age was taken from it"
 
+_NO_CODE = (
+    f"the header's PatientID has more than {LONGEST_CODE} characters, or some that cannot be printed: "
+    "no child's code was taken from it"
+)
+
 _MONTHS_PER = {"D": 1 / DAYS_PER_MONTH, "W": 7 / DAYS_PER_MONTH, "M": 1.0, "Y": 12.0}
 
 
 @dataclass(frozen=True)
 class HeaderFacts:
-    """``spacing_mm`` is (row, column). Names and patient ids are not looked at. ``notes`` say what was passed over that
+    """``spacing_mm`` is (row, column). Names and patient ids are not kept. ``notes`` say what was passed over that
     somebody may rely on."""
 
     spacing_mm: tuple[float, float] | None
@@ -51,7 +58,7 @@ def read_facts(dataset: pydicom.Dataset) -> HeaderFacts:
         study_uid=_uid(dataset, "StudyInstanceUID"),
         series_uid=_uid(dataset, "SeriesInstanceUID"),
         instance_uid=_uid(dataset, "SOPInstanceUID"),
-        notes=(_CONTRADICTION,) if contradict else (),
+        notes=((_CONTRADICTION,) if contradict else ()) + ((_NO_CODE,) if _has_odd_id(dataset) else ()),
     )
 
 
@@ -107,6 +114,14 @@ def _age_by_date(dataset: pydicom.Dataset) -> float | None:
     if birth is None or exposure is None:
         return None
     return _plausible_age((exposure - birth).days / DAYS_PER_MONTH)
+
+
+def _has_odd_id(dataset: pydicom.Dataset) -> bool:
+    """Whether there is a patient id by which readings of one child cannot be found together."""
+    value = _value(dataset, "PatientID")
+    parts = value if isinstance(value, pydicom.multival.MultiValue) else [value or ""]
+    text = " ".join(str(part) for part in parts).strip(" \0")
+    return bool(text) and child_code(text) is None
 
 
 def _study_date(dataset: pydicom.Dataset) -> date | None:

@@ -135,7 +135,7 @@ def describe(radiograph: Radiograph, given: Given) -> Described:
     """The child as ``given`` and the header describe it. Raises MissingSex, InvalidArgument."""
     sex: Sex | None = check_sex(given.sex) or radiograph.sex
     if sex is None:
-        raise MissingSex("the child's sex is needed and the file does not say it: give sex, F or M")
+        raise MissingSex("the child's sex is needed and the file does not say it: give F or M")
     age, notes = given.age_months, list[str]()
     age_origin: Origin | None = "given" if age is not None else None
     if age is None and radiograph.age_months is not None:

@@ -1,6 +1,7 @@
 """``carpal serve``: radiographs come in over HTTP, readings go out, and nothing that was acknowledged is lost.
 
 settings      what can be set
+folder        where all of it lies, closed to others
 database      the engine, its transactions, its migrations
 tables        what is kept; rows between them and records
 facts         what a sender tells of the child
@@ -8,9 +9,9 @@ blobs         the radiographs' files, named by their SHA-256
 shelf         the documents that were made of readings
 readings      the store of readings: accept, claim, finish, find, delete
 children      the readings of one child together
-audit         who did what, when, with which model
+audit         who did what, when, with which model; refusals: who was not let in
 tokens        who may come in
-problems      an error as a web client sees it
+problems      an error as a web client sees it; invalid: what the frameworks find wrong, in our words
 worker, pool  the processes that read; making: what else they make
 guard, envelope, protocol   what every request must pass
 intake, schemas             what comes in and goes out

@@ -8,24 +8,25 @@ from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from fastapi.security import HTTPBearer
-from sqlalchemy.exc import InterfaceError, OperationalError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.routing import Match
 from starlette.types import ASGIApp
 
 from carpal import __version__
-from carpal.errors import Busy, CarpalError, InvalidArgument
+from carpal.errors import CarpalError, InvalidArgument
 from carpal.service.documents import router as documents
 from carpal.service.envelope import MISTAKE, Envelope, problem_headers
 from carpal.service.guard import Guard
 from carpal.service.histories import router as histories
 from carpal.service.hub import Hub
+from carpal.service.invalid import invalid_sentence
 from carpal.service.listing import router as listing
 from carpal.service.login import entrance
 from carpal.service.login import router as sessions
 from carpal.service.pages import open_pages, pages
 from carpal.service.problems import problem_of
+from carpal.service.refusals import Refusals
 from carpal.service.render import ToLogin
 from carpal.service.routes import public
 from carpal.service.routes import router as readings
@@ -38,6 +39,12 @@ _OPEN = (public, open_pages, entrance)
 _GUARDED = (pages, readings, listing, documents, histories, stow, sessions)
 _TYPE = "application/problem+json"
 _HUNG_UP = 499  # what nginx made usual for it
+# Of what the frameworks say by themselves.
+_OWN_WORDS = {
+    400: "the body cannot be understood",
+    404: "there is no such place",
+    405: "there is no such method at this place",
+}
 _BEARER = Depends(HTTPBearer(auto_error=False, description="made by carpal serve token add"))  # checked in guard
 
 
@@ -52,7 +59,8 @@ def create_app(hub: Hub) -> ASGIApp:
         openapi_url="/openapi.json",
         redirect_slashes=False,  # it would lead to whatever host the request names
     )
-    app.state.hub, app.state.sessions = hub, Sessions(hub.store.database)
+    database = hub.store.database
+    app.state.hub, app.state.sessions, app.state.refusals = hub, Sessions(database), Refusals(database)
     for opened in _OPEN:
         app.include_router(opened)
     for router in _GUARDED:
@@ -60,11 +68,9 @@ def create_app(hub: Hub) -> ASGIApp:
     app.add_exception_handler(CarpalError, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _plain)
-    app.add_exception_handler(OperationalError, _no_database)
-    app.add_exception_handler(InterfaceError, _no_database)
     app.add_exception_handler(ClientDisconnect, _gone)
     app.add_exception_handler(Exception, _mistake)
-    guarded = ToLogin(Guard(app, hub.settings, hub.tokens, app.state.sessions))
+    guarded = ToLogin(Guard(app, hub.settings, hub.tokens, app.state.sessions, app.state.refusals))
     return Envelope(guarded, hub.metrics, tls=hub.settings.tls_cert is not None)
 
 
@@ -76,13 +82,7 @@ def _refused(_: Request, error: Exception) -> JSONResponse:
 def _invalid(request: Request, error: Exception) -> JSONResponse:
     """What was wrong and where, never what was sent."""
     assert isinstance(error, RequestValidationError)
-    first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"])
-    return _refused(request, InvalidArgument(f"{where}: {first['msg']}"))
-
-
-def _no_database(request: Request, _: Exception) -> JSONResponse:
-    return _refused(request, Busy("the store's database does not answer: try again a little later", 5))
+    return _refused(request, InvalidArgument(invalid_sentence(error.errors())))
 
 
 def _gone(_: Request, __: Exception) -> Response:
@@ -103,7 +103,8 @@ def _plain(request: Request, error: Exception) -> JSONResponse:
     if error.status_code == 405:
         headers["allow"] = ", ".join(sorted(_methods(request)))
     phrase = HTTPStatus(error.status_code).phrase
-    problem = {"type": "about:blank", "title": phrase, "status": error.status_code, "detail": error.detail}
+    detail = _OWN_WORDS.get(error.status_code, error.detail)
+    problem = {"type": "about:blank", "title": phrase, "status": error.status_code, "detail": detail}
     return JSONResponse(problem, error.status_code, headers, media_type=_TYPE)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from typing import Literal
 
 from sqlalchemy import Connection, insert, select
@@ -30,13 +31,14 @@ Deed = Literal[
     "token revoked",
     "logged in",
     "logged out",
-    "tokens refused",
+    "log-in refused",
+    "token refused",
 ]
 
 
 @dataclass(frozen=True)
 class AuditEntry:
-    """One line of the log."""
+    """One line of the log; ``at_s`` is seconds since 1970."""
 
     at_s: float
     who: str
@@ -44,6 +46,12 @@ class AuditEntry:
     reading_id: str | None
     model_sha256: str | None
     detail: str | None
+
+    @property
+    def at(self) -> str:
+        """When, as ISO 8601 in UTC, to the millisecond."""
+        moment = datetime.fromtimestamp(self.at_s, timezone.utc)
+        return f"{moment.replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
 
 
 def add_entry(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,13 +14,18 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoFreeConnection
 
-from carpal.errors import InvalidArgument, MissingDependency
+from carpal.errors import Busy, InvalidArgument, MissingDependency
+from carpal.service.folder import private_folder
 
 __all__ = ["Database"]
 
+_LOG = logging.getLogger("carpal.service")
 _BUSY_SECONDS = 60
+_RETRY_SECONDS = 5
+_AWAY = ("08", "53", "57")  # SQLSTATE's classes: no connection, no resources, an operator's intervention
 _LOCK = 0x63617270  # "carp": PostgreSQL's advisory lock for whoever writes
 
 
@@ -28,7 +34,7 @@ class Database:
     transaction has looked up still holds when it commits. Raises InvalidArgument, MissingDependency."""
 
     def __init__(self, folder: Path, url: str | None = None) -> None:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        private_folder(folder)
         self.engine = _engine(url or f"sqlite:///{folder / 'carpal.sqlite'}")
         self._sqlite = self.engine.dialect.name == "sqlite"
         self._turn = threading.Lock()
@@ -40,7 +46,13 @@ class Database:
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        """A transaction that excludes every other writer, committed at the end or undone by an exception."""
+        """A transaction that excludes every other writer, committed at the end or undone by an exception. Raises Busy
+        where the database is away, as do the others."""
+        with _answering(), self._writing() as connection:
+            yield connection
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
         with self._turn, self.engine.begin() as connection:
             if not self._sqlite:
                 connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
@@ -49,13 +61,13 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A transaction that only looks."""
-        with self.engine.connect().execution_options(carpal_reads=True) as connection:
+        with _answering(), self.engine.connect().execution_options(carpal_reads=True) as connection:
             yield connection
 
     def forget(self) -> None:
         """Let what was deleted vanish from the disk too: until then SQLite's write-ahead log may still hold it."""
         if self._sqlite:
-            with self._turn, self.engine.connect().execution_options(carpal_reads=True) as connection:
+            with _answering(), self._turn, self.engine.connect().execution_options(carpal_reads=True) as connection:
                 connection.connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def close(self) -> None:
@@ -65,9 +77,28 @@ class Database:
     def _migrate(self) -> None:
         config = Config()
         config.set_main_option("script_location", str(resources.files("carpal.service") / "migrations"))
-        with self.writing() as connection:
+        with self._writing() as connection:
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
+
+
+@contextmanager
+def _answering() -> Iterator[None]:
+    try:
+        yield
+    except (DBAPIError, NoFreeConnection) as error:
+        if not _is_away(error):
+            raise
+        _LOG.warning("the database does not answer (%s)", type(error).__name__)  # its text may quote what was sent
+        raise Busy("the store's database does not answer: try again a little later", _RETRY_SECONDS) from None
+
+
+def _is_away(error: DBAPIError | NoFreeConnection) -> bool:
+    if isinstance(error, (InterfaceError, OperationalError, NoFreeConnection)):
+        return True
+    # pg8000 has one class of error for a wrong statement and for a server that is just starting.
+    told = error.orig.args[0] if error.orig is not None and error.orig.args else None
+    return isinstance(told, dict) and str(told.get("C", ""))[:2] in _AWAY
 
 
 def _engine(url: str) -> Engine:

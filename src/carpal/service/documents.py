@@ -15,7 +15,7 @@ from fastapi.responses import Response
 from starlette.concurrency import run_in_threadpool
 
 from carpal.errors import Gone, NotFound
-from carpal.report import Look
+from carpal.report import Given, Look
 from carpal.service.common import ABSENT, GONE, PROBLEMS, Id, caller_of, hub_of
 from carpal.service.hub import Hub
 from carpal.service.making import DOCUMENTS, Chart, Document, Job, Kind, given_of
@@ -40,8 +40,7 @@ async def document_of(hub: Hub, reading_id: str, name: str, look: Look) -> tuple
         stored = await run_in_threadpool(hub.store.get, reading_id)
         _check_there(stored, name, DOCUMENTS[name])
         job = await run_in_threadpool(_job, hub, stored, name, look)
-        assert job.document is not None
-        data = await fetched(hub, job, job.document.target)
+        data = await fetched(hub, job, job.documents[0].target)
         # Meanwhile it may have been deleted, and so must this be, or another reading of the child, which it tells of.
         try:
             now = await run_in_threadpool(hub.store.get, reading_id)
@@ -51,7 +50,8 @@ async def document_of(hub: Hub, reading_id: str, name: str, look: Look) -> tuple
             raise
         if again == job:
             return stored, data
-        await run_in_threadpool(job.document.target.unlink, missing_ok=True)
+        for document in job.documents:
+            await run_in_threadpool(document.target.unlink, missing_ok=True)
 
 
 async def fetched(hub: Hub, job: Job | Chart, target: Path) -> bytes:
@@ -81,16 +81,25 @@ def _check_there(stored: StoredReading, name: str, kind: Kind) -> None:
 def _job(hub: Hub, stored: StoredReading, name: str, look: Look) -> Job:
     kind, history = DOCUMENTS[name], hub.store.children.before(stored)
     given = given_of(stored.sex, stored.age_months, stored.facts, history)
+    document = _document(hub, stored, given, name, look)
+    if kind.asks_network and not document.target.is_file():
+        _check_model(hub, stored)
+    # What is sent is asked for one after the other: the radiograph need not be read for each.
+    sent = hub.settings.dicom.posting.wanted(stored.source, stored.state)
+    others = [other for other in sent if other != name] if name in sent else []
+    documents = (document, *(_document(hub, stored, given, other, Look()) for other in others))
+    return Job(hub.store.blobs.path(stored.file_sha256), given, stored.accept_anything, documents)
+
+
+def _document(hub: Hub, stored: StoredReading, given: Given, name: str, look: Look) -> Document:
+    kind = DOCUMENTS[name]
     stem, _, suffix = name.partition(".")
     variant = f"{look.language}-{look.paper}-" if kind.has_look else ""
     key = content_key(asdict(given) if kind.asks_network else None)
     target = hub.store.shelf.path(stored.id, f"{stem}-{variant}{key}.{suffix or 'png'}")
-    if kind.asks_network and not target.is_file():
-        _check_model(hub, stored)
     refused = (stored.problem or {}).get("reason")
     failed = (stored.problem or {}).get("detail") if stored.state == "failed" else None
-    document = Document(name, target, look, stored.result, refused, stored.finished_s or stored.created_s, failed)
-    return Job(hub.store.blobs.path(stored.file_sha256), given, stored.accept_anything, document)
+    return Document(name, target, look, stored.result, refused, stored.finished_s or stored.created_s, failed)
 
 
 def _check_model(hub: Hub, stored: StoredReading) -> None:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import unicodedata
 from dataclasses import dataclass
 from datetime import date
 
 from carpal.errors import InvalidArgument
 from carpal.growth import Child
-from carpal.plain import Sex
+from carpal.plain import LONGEST_CODE, Sex, child_code
 
 __all__ = ["Facts", "check_code", "check_told"]
-
-_LONGEST_CODE = 64
 
 
 @dataclass(frozen=True)
@@ -35,10 +32,10 @@ class Facts:
 
 
 def check_code(text: str) -> str:
-    """A code of a child without spaces around it, the same letters always spelt alike. Raises InvalidArgument."""
-    code = unicodedata.normalize("NFC", text).strip()
-    if not (1 <= len(code) <= _LONGEST_CODE and code.isprintable()):
-        raise InvalidArgument(f"a child's code has 1 to {_LONGEST_CODE} printable characters; it is no name")
+    """A code of a child as it is kept (``plain.child_code``). Raises InvalidArgument."""
+    code = child_code(text)
+    if code is None:
+        raise InvalidArgument(f"a child's code has 1 to {LONGEST_CODE} printable characters; it is no name")
     return code
 
 

@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from carpal.errors import Busy, Forbidden, RequestTooLarge, RequestTooSlow, TooManyRequests, Unauthenticated
 from carpal.service.proof import proven
+from carpal.service.refusals import Refusals
 from carpal.service.sessions import Session, Sessions, cookie_name
 from carpal.service.settings import Settings
 from carpal.service.tokens import Caller, Tokens
@@ -27,6 +28,7 @@ __all__ = ["Guard", "RateLimit"]
 _OPEN = frozenset({"/", "/login", "/health", "/openapi.json"})  # nothing about any radiograph is said there
 _OPEN_BELOW = ("/static/", "/demo/")  # nor below these
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+_POLLING = "x-polling"  # what a page of ours asks by itself (static/common.js)
 _SMALL_BYTES = 64 * 1024
 
 
@@ -71,11 +73,14 @@ class RateLimit:
 class Guard:
     """ASGI middleware; refuses by raising a ServiceRefusal, which ``envelope`` answers."""
 
-    def __init__(self, app: ASGIApp, settings: Settings, tokens: Tokens, sessions: Sessions) -> None:
+    def __init__(
+        self, app: ASGIApp, settings: Settings, tokens: Tokens, sessions: Sessions, refusals: Refusals
+    ) -> None:
         self._app = app
         self._settings = settings
         self._tokens = tokens
         self._sessions = sessions
+        self._refusals = refusals
         self._cookie = cookie_name(settings.tls_cert is not None)
         self._rate = RateLimit(settings.requests_per_minute)
         self._logins = RateLimit(settings.logins_per_minute)
@@ -109,7 +114,11 @@ class Guard:
         if scope["path"] in _OPEN or scope["path"].startswith(_OPEN_BELOW):
             return _Admitted(None)
         if headers.get("authorization"):
-            return _Admitted(await self._by_token(headers["authorization"], address))
+            try:
+                return _Admitted(await self._by_token(headers["authorization"], address))
+            except Unauthenticated:
+                await run_in_threadpool(self._refusals.note, "token refused", address, time.monotonic())
+                raise
         session = await self._by_cookie(headers)
         if session is not None:
             self._rate.take(f"token {session.caller.name}", time.monotonic())
@@ -133,7 +142,10 @@ class Guard:
 
     async def _by_cookie(self, headers: Headers) -> Session | None:
         key = cookie_parser(headers.get("cookie", "")).get(self._cookie)
-        return None if key is None else await run_in_threadpool(self._sessions.find, key)
+        if key is None:
+            return None
+        # A page that keeps itself up to date would keep its session alive for ever, with nobody before it.
+        return await run_in_threadpool(self._sessions.find, key, in_use=_POLLING not in headers)
 
 
 def _check_origin(scope: Scope, headers: Headers, loopback: bool) -> None:

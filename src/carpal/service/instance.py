@@ -16,8 +16,8 @@ from pydicom.dataset import Dataset
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from carpal.dicom.read import check_inflated_size
-from carpal.errors import InvalidArgument, UnreadableRadiograph
-from carpal.service.facts import check_code
+from carpal.errors import UnreadableRadiograph
+from carpal.plain import child_code
 from carpal.silence import QUIET
 
 __all__ = ["Instance", "read_instance"]
@@ -42,7 +42,7 @@ _TAGS = (
 @dataclass(frozen=True)
 class Instance:
     """One DICOM object as its header describes it; texts as they stand. ``patient_id`` is None
-    where it cannot be a child's code."""
+    where it cannot be a child's code, of which the reading has a note (``dicom.header``)."""
 
     sop_class_uid: str
     sop_instance_uid: str
@@ -102,7 +102,7 @@ def _instance(header: Dataset) -> Instance:
         manufacturer=_text(header, "Manufacturer"),
         model_name=_text(header, "ManufacturerModelName"),
         has_pixels=_value(header, "Rows") is not None,
-        patient_id=_patient_id(header),
+        patient_id=child_code(_text(header, "PatientID")),
     )
 
 
@@ -136,10 +136,3 @@ def _uid(dataset: Dataset, keyword: str) -> str:
     if not _UID.fullmatch(uid):
         raise UnreadableRadiograph(f"its header has no valid {keyword}, so that no answer could refer to it")
     return uid
-
-
-def _patient_id(header: Dataset) -> str | None:
-    try:
-        return check_code(_text(header, "PatientID"))
-    except InvalidArgument:
-        return None

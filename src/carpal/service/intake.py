@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import date, timedelta
 from typing import Any
 
 from starlette.datastructures import FormData, UploadFile
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
 
-from carpal.errors import InvalidArgument, UnreadableRadiograph
+from carpal.errors import InvalidArgument, ServiceRefusal, UnreadableRadiograph
 from carpal.growth import age_between, parse_date
 from carpal.growth.child import require_number
 from carpal.plain import check_sex
@@ -16,7 +20,7 @@ from carpal.radiograph import MAX_FILE_BYTES, is_dicom
 from carpal.service.facts import Facts, check_told
 from carpal.service.records import Order, Source
 
-__all__ = ["FORM_SCHEMA", "check_key", "order_and_file"]
+__all__ = ["FORM_SCHEMA", "check_key", "form_of", "order_and_file"]
 
 
 def _number(low: float, high: float, description: str) -> dict[str, Any]:
@@ -60,13 +64,33 @@ FORM_SCHEMA: dict[str, Any] = {
     },
 }
 _NAMES: tuple[str, ...] = tuple(FORM_SCHEMA["properties"])
+_MOST_PARTS = 16  # files, too, so that several can be told from a damaged form; the body's size is bounded anyway
+_TEXT_BYTES = 1024
 _KEY = re.compile(r"[!-~]{1,255}")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+@asynccontextmanager
+async def form_of(request: Request) -> AsyncIterator[FormData]:
+    """The form that is sent, its files closed at the end. Raises ServiceRefusal where it cannot be understood."""
+    try:
+        form = await request.form(max_files=_MOST_PARTS, max_fields=_MOST_PARTS, max_part_size=_TEXT_BYTES)
+    except HTTPException:
+        raise ServiceRefusal(
+            f"the form is damaged, or has more than {_MOST_PARTS} files or fields or a text of more than {_TEXT_BYTES} "
+            "bytes"
+        ) from None
+    try:
+        yield form
+    finally:
+        await form.close()
 
 
 def order_and_file(form: FormData, who: str, source: Source) -> tuple[Order, UploadFile]:
     """Reads the file where its header must say when the study was. Raises InvalidArgument, UnreadableRadiograph."""
     names = [name for name, _ in form.multi_items()]
+    if sum(isinstance(value, UploadFile) for _, value in form.multi_items()) > 1:
+        raise InvalidArgument("the form has more than one file: send each radiograph in a request of its own")
     if not set(names) <= set(_NAMES):
         raise InvalidArgument(f"there is a form field that is not known: known are {', '.join(_NAMES)}")
     if len(set(names)) < len(names):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 
-from carpal.errors import NotFound
+from carpal.errors import NotFound, Unauthenticated
 from carpal.service import schemas
 from carpal.service.common import ABSENT, PROBLEMS, caller_of, hub_of
 from carpal.service.sessions import Sessions, cookie_name
@@ -21,9 +22,13 @@ router = APIRouter()
 @entrance.post("/session", response_model=schemas.Session, responses=PROBLEMS)
 def log_in(request: Request, token: Annotated[str, Form(max_length=200)]) -> Response:
     """Begin a session, for a browser: the answer sets its cookie. A form that a browser sends by itself is led on."""
-    hub, sessions = hub_of(request), _sessions(request)
-    caller = hub.tokens.caller(token.strip())
-    key, session = sessions.open(caller, before=request.cookies.get(_cookie(request)))
+    try:
+        caller = hub_of(request).tokens.caller(token.strip())
+        key, session = _sessions(request).open(caller, before=request.cookies.get(_cookie(request)))
+    except Unauthenticated:
+        address = request.client.host if request.client else "?"
+        request.app.state.refusals.note("log-in refused", address, time.monotonic())
+        raise
     if "text/html" in request.headers.get("accept", ""):
         answer: Response = RedirectResponse("/", 303)
     else:

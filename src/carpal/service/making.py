@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from contextlib import suppress
+from copy import copy
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -18,7 +20,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from carpal.errors import Gone, InvalidArgument
+from carpal.errors import CarpalError, Gone, InvalidArgument
 from carpal.explain import Evidence
 from carpal.files import replacing
 from carpal.growth import Assessment, PastReading
@@ -62,12 +64,13 @@ class Document:
 
 @dataclass(frozen=True)
 class Job:
-    """A radiograph to read, or, with ``document``, to make that of."""
+    """A radiograph to read, or to make ``documents`` of from one reading: the first is what is asked for, the others
+    soon will be."""
 
     path: Path
     given: Given
     accept_anything: bool
-    document: Document | None = None
+    documents: tuple[Document, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -127,6 +130,12 @@ class _Work:
 
         return read_source(self.job.path, _NAME)
 
+    def of(self, document: Document) -> _Work:
+        """The same for another document; what is made already is not made again."""
+        other = copy(self)
+        other.document = document
+        return other
+
     @property
     def written_at(self) -> datetime:
         return datetime.fromtimestamp(self.document.written_at_s).astimezone()
@@ -147,11 +156,21 @@ def given_of(sex: Sex | None, age_months: float | None, facts: Facts, history: t
     )
 
 
-def make(reader: Reader, job: Job, document: Document) -> None:
-    """Write the document, whole or not at all. Raises Gone where it cannot be about the stored reading any more,
-    InvalidArgument, UnreadableRadiograph."""
-    data = DOCUMENTS[document.name].make(_Work(reader, job, document))
-    with replacing(document.target) as part:
+def make(reader: Reader, job: Job) -> None:
+    """Write its documents, each whole or not at all. Raises Gone where the first cannot be about the stored reading any
+    more, InvalidArgument, UnreadableRadiograph."""
+    first, *others = job.documents
+    work = _Work(reader, job, first)
+    _write(work)
+    for document in others:
+        if not document.target.is_file():
+            with suppress(CarpalError):  # it is said when that one is asked for
+                _write(work.of(document))
+
+
+def _write(work: _Work) -> None:
+    data = DOCUMENTS[work.document.name].make(work)
+    with replacing(work.document.target) as part:
         part.write_bytes(data)
 
 

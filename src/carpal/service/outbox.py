@@ -39,12 +39,16 @@ class Posting:
     urls: tuple[str, ...] = ()
     documents: tuple[str, ...] = ()
 
+    def wanted(self, source: str, state: str) -> tuple[str, ...]:
+        """What is to be sent of such a reading. Of a radiograph that was refused, or could not be read, there is a
+        report that says why, and no picture."""
+        if not self.urls or source not in _SENT_BACK:
+            return ()
+        return tuple(name for name in self.documents if state in _STATES[name])
+
     def post(self, connection: Connection, reading_id: str, source: str, state: str) -> None:
-        """Within the transaction that keeps the reading. Of a radiograph that was refused, or could not be read, there
-        is a report that says why, and no picture."""
-        if source not in _SENT_BACK:
-            return
-        documents = [name for name in self.documents if state in _STATES[name]]
+        """Within the transaction that keeps the reading."""
+        documents = self.wanted(source, state)
         values = {"reading_id": reading_id, "state": "new", "tries": 0, "next_s": 0.0}
         for url in self.urls:
             for document in documents:

@@ -7,9 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import IO, Literal
 
-from sqlalchemy.exc import InterfaceError, OperationalError
-
-from carpal.errors import Busy, CarpalError, InvalidArgument, NotWanted
+from carpal.errors import CarpalError, InvalidArgument, NotWanted
 from carpal.service.blobs import stream_digest
 from carpal.service.facts import Facts
 from carpal.service.incoming import while_there_is_room
@@ -66,9 +64,6 @@ class Reception:
         except CarpalError as error:
             self._metrics.arrived(way, "refused")
             return Receipt(instance, error=error)
-        except (OperationalError, InterfaceError):
-            self._metrics.arrived(way, "refused")
-            return Receipt(instance, error=Busy("the store's database does not answer: try again a little later", 5))
         self._metrics.arrived(way, "passed over")
         return Receipt(instance)
 

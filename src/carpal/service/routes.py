@@ -7,6 +7,7 @@ from typing import Annotated, Any, Optional
 
 from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import JSONResponse, Response
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
@@ -15,7 +16,7 @@ from carpal.service import schemas
 from carpal.service.common import ABSENT, PROBLEM, PROBLEMS, Id, caller_of, hub_of
 from carpal.service.hub import Hub
 from carpal.service.incoming import while_there_is_room
-from carpal.service.intake import FORM_SCHEMA, check_key, order_and_file
+from carpal.service.intake import FORM_SCHEMA, check_key, form_of, order_and_file
 from carpal.service.records import Source, StoredReading
 
 __all__ = ["public", "router"]
@@ -32,6 +33,14 @@ _UPLOAD: dict[int | str, dict[str, Any]] = {
 }
 
 
+class Waiting(BaseModel):
+    """What the address of an upload may say."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    wait: float = Field(10.0, ge=0, le=60, description="seconds to wait for the reading")
+
+
 @router.post(
     "/readings",
     status_code=201,
@@ -41,7 +50,7 @@ _UPLOAD: dict[int | str, dict[str, Any]] = {
 )
 async def create_reading(
     request: Request,
-    wait: Annotated[float, Query(ge=0, le=60, description="seconds to wait for the reading")] = 10.0,
+    waiting: Annotated[Waiting, Query()],
     idempotency_key: Annotated[Optional[str], Header()] = None,
 ) -> JSONResponse:
     """Have a radiograph read. 201: here is its reading. 202: it is accepted and will be read. Sent again with the same
@@ -51,14 +60,14 @@ async def create_reading(
         raise HTTPException(415, "send the radiograph in a multipart form")
     # A browser names the page that sends; other clients have none to name.
     source: Source = "web" if "origin" in request.headers else "rest"
-    async with request.form(max_files=1, max_fields=16, max_part_size=1024) as form:
+    async with form_of(request) as form:
         order, file = await run_in_threadpool(order_and_file, form, caller_of(request).name, source)
         with while_there_is_room():
             stored, new = await run_in_threadpool(hub.store.accept, file.file, order, key, hub.settings.queue)
     if new:
         hub.pool.wake()
-    if stored.state == "queued" and wait > 0:
-        stored = await _read_within(hub, stored, wait)
+    if stored.state == "queued" and waiting.wait > 0:
+        stored = await _read_within(hub, stored, waiting.wait)
     return _answer(stored)
 
 

@@ -210,8 +210,17 @@ def reading_json(stored: StoredReading) -> dict[str, Any]:
         "child": stored.child_id and {"id": stored.child_id, "code": facts.child},
         "accept_anything": stored.accept_anything,
         "reading": result,
-        "problem": stored.problem and stored.problem | {"instance": f"/readings/{stored.id}"},
+        "problem": _problem(stored),
     }
+
+
+def _problem(stored: StoredReading) -> dict[str, Any] | None:
+    if stored.problem is None:
+        return None
+    problem = stored.problem | {"instance": f"/readings/{stored.id}"}
+    if problem.get("type") == "urn:carpal:missing-sex" and stored.source in ("rest", "web"):
+        problem["detail"] += " in the form field 'sex'"  # an archive has none
+    return problem
 
 
 def page_json(page: Page) -> dict[str, Any]:

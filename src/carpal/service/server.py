@@ -21,6 +21,7 @@ from carpal.service.app import create_app
 from carpal.service.database import Database
 from carpal.service.demo import Demo, make_demo
 from carpal.service.exchange import Exchange
+from carpal.service.folder import private_folder
 from carpal.service.hub import Arrivals, Hub
 from carpal.service.incoming import Incoming
 from carpal.service.metrics import Metrics
@@ -42,7 +43,7 @@ def serve(settings: Settings, demo: Demo | None = None) -> None:
     os.umask(0o077)
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("carpal.service").setLevel(logging.INFO)
-    settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    private_folder(settings.data)
     with _alone(settings.data):
         database = Database(settings.data, settings.database_url)
         try:

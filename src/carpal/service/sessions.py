@@ -58,8 +58,9 @@ class Sessions:
             add_entry(connection, caller.name, "logged in")
         return key, Session(caller, _csrf(key))
 
-    def find(self, key: str | None) -> Session | None:
-        """The session whose cookie holds ``key``, which is in use again herewith; None where there is none."""
+    def find(self, key: str | None, in_use: bool = True) -> Session | None:
+        """The session whose cookie holds ``key``, which is ``in_use`` again herewith unless a page asks by itself; None
+        where there is none."""
         if key is None or not _KEY.fullmatch(key):
             return None
         now = time.time()
@@ -68,7 +69,7 @@ class Sessions:
             row = connection.execute(wanted).mappings().first()
         if row is None:
             return None
-        if now - row["seen_s"] > _NOTED_S:
+        if in_use and now - row["seen_s"] > _NOTED_S:
             with self._database.writing() as connection:
                 connection.execute(update(_S).where(_S.c.hash == _hash(key)).values(seen_s=now))
         return Session(Caller(row["name"], row["role"]), _csrf(key))

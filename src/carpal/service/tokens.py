@@ -28,7 +28,6 @@ _TOKEN = re.compile(r"carpal_([0-9a-f]{16})_([A-Za-z0-9_-]{43})")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._@-]{0,62}")
 _REMEMBERED = 1000
 _UNKNOWN = "this token is not known"
-_TELL_EVERY_S = 60.0  # a line of the log for each wrong token would let anybody fill the disk
 
 
 @dataclass(frozen=True)
@@ -58,7 +57,6 @@ class Tokens:
         # scrypt is slow on purpose: which tokens were right is remembered, by a digest, for as long as the server runs.
         # Whether they still count is asked of the database every time.
         self._right: dict[bytes, str] = {}
-        self._refused, self._told_s = 0, -_TELL_EVERY_S
 
     def add(self, name: str, role: str, who: str) -> str:
         """A new token, to be handed over: it cannot be shown again. Raises InvalidArgument."""
@@ -99,15 +97,7 @@ class Tokens:
         return _digest(token) in self._right
 
     def caller(self, token: str) -> Caller:
-        """Whose token it is. Raises Unauthenticated, and the audit log tells of it: at once, then once a minute at most
-        with how many there were since, never with anything of what was sent."""
-        try:
-            return self._caller(token)
-        except Unauthenticated:
-            self._tell_of_refusal()
-            raise
-
-    def _caller(self, token: str) -> Caller:
+        """Whose token it is. Raises Unauthenticated."""
         match = _TOKEN.fullmatch(token)
         if match is None:
             raise Unauthenticated(_UNKNOWN)
@@ -120,15 +110,6 @@ class Tokens:
                 raise Unauthenticated(_UNKNOWN)
             self._remember(token, row["id"])
         return Caller(row["name"], row["role"])
-
-    def _tell_of_refusal(self) -> None:
-        with self._lock:
-            self._refused += 1
-            if time.monotonic() - self._told_s < _TELL_EVERY_S:
-                return
-            count, self._refused, self._told_s = self._refused, 0, time.monotonic()
-        with self._database.writing() as connection:
-            add_entry(connection, "unknown", "tokens refused", detail=f"{count} since the last such line")
 
     def _remember(self, token: str, token_id: str) -> None:
         with self._lock:

@@ -70,8 +70,8 @@ def _answer(reader: Reader, job: Job | Chart) -> Outcome:
     try:
         if isinstance(job, Chart):
             make_chart(job)
-        elif job.document is not None:
-            make(reader, job, job.document)
+        elif job.documents:
+            make(reader, job)
         else:
             return _read(reader, job)
         return Outcome("done", None, None, reader.digest)

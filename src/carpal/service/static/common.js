@@ -35,8 +35,14 @@ export async function send(address, options = {}) {
   const headers = { ...options.headers, "x-csrf-token": who?.csrf ?? "" };
   const answer = await fetch(address, { ...options, headers });
   if (answer.status === 403) forgetSession(); // it may be another one by now: the next request asks
-  if (answer.status === 401) location.assign(`/login?next=${encodeURIComponent(location.pathname)}`);
+  const ledToLogin = answer.redirected && new URL(answer.url).pathname === "/login"; // as whoever asks for a page is
+  if (answer.status === 401 || ledToLogin) location.assign(`/login?next=${encodeURIComponent(location.pathname)}`);
   return answer;
+}
+
+/** send, for what the page asks by itself: the session is not in use by that. */
+export function poll(address, options = {}) {
+  return send(address, { ...options, headers: { ...options.headers, "x-polling": "1" } });
 }
 
 /** Why it was refused, in the language of the page; {text, language}. */

@@ -1,6 +1,6 @@
 // One radiograph on its way: what is told of the child, sending it, and what came back.
 
-import { forgetSession, language, pause, say, send, session, show, translated } from "./common.js";
+import { forgetSession, language, pause, poll, say, send, session, show, translated } from "./common.js";
 
 const TRIES = 20;
 const LATER = [408, 429, 503];
@@ -195,7 +195,7 @@ export class Film {
 
   async untilRead(where) {
     for (;;) {
-      const answer = await send(where);
+      const answer = await poll(where);
       if (answer.ok) {
         const { state } = await answer.json();
         if (state !== "queued") return this.finish(where, state);

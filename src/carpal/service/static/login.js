@@ -25,7 +25,7 @@ form.addEventListener("submit", async (event) => {
     }
     const seconds = answer.headers.get("retry-after");
     if (answer.status === 401) error.textContent = say("login.unknown");
-    else if (seconds) error.textContent = say("login.slow", { seconds });
+    else if (seconds) error.textContent = say(answer.status === 429 ? "login.slow" : "login.later", { seconds });
     else error.textContent = say("failed", { status: answer.status });
   } finally {
     button.disabled = false;

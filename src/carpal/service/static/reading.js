@@ -1,6 +1,6 @@
 // One reading: documents to save, reading once more, deleting; and waiting for it where it is still to come.
 
-import { pause, say, send, show, whyNot } from "./common.js";
+import { pause, poll, say, send, show, whyNot } from "./common.js";
 import { openViewer } from "./viewer.js";
 
 const waiting = document.querySelector("[data-queued]");
@@ -9,7 +9,7 @@ const viewer = document.getElementById("viewer");
 async function untilRead(id) {
   for (;;) {
     await pause(document.hidden ? 5 : 1);
-    const answer = await send(`/readings/${id}`).catch(() => null);
+    const answer = await poll(`/readings/${id}`).catch(() => null);
     if (answer?.ok && (await answer.json()).state !== "queued") return location.reload();
   }
 }

@@ -1,6 +1,6 @@
 // The work list: kept up to date while somebody looks at it, and searched by a child's code, which never enters an address.
 
-import { announce, say, send } from "./common.js";
+import { announce, poll, say, send } from "./common.js";
 
 const SECONDS = 4;
 const form = document.getElementById("filters");
@@ -8,16 +8,16 @@ const code = document.getElementById("code");
 const results = document.getElementById("results");
 let cursor = new URLSearchParams(location.search).get("cursor") ?? "";
 
-/** The list as the server has it now. */
-async function fetched() {
+/** The list as the server has it now; ``ask`` is send for a person, poll for the page itself. */
+async function fetched(ask) {
   const fields = new URLSearchParams(new FormData(form));
   fields.set("cursor", cursor);
   let answer;
   if (code.value.trim()) {
     fields.set("code", code.value);
-    answer = await send("/worklist", { method: "POST", body: fields });
+    answer = await ask("/worklist", { method: "POST", body: fields });
   } else {
-    answer = await send(`/worklist?${fields}`);
+    answer = await ask(`/worklist?${fields}`);
   }
   if (!answer.ok) return null;
   return new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("results");
@@ -35,7 +35,7 @@ function replace(fresh) {
 
 async function refresh() {
   if (document.hidden || results.contains(document.activeElement?.closest("dialog"))) return;
-  const fresh = await fetched().catch(() => null);
+  const fresh = await fetched(poll).catch(() => null);
   if (!fresh) return;
   const before = rows(results);
   const after = rows(fresh);
@@ -51,7 +51,7 @@ form.addEventListener("submit", async (event) => {
   event.preventDefault();
   form.dataset.searched = "yes";
   cursor = "";
-  const fresh = await fetched();
+  const fresh = await fetched(send);
   if (fresh) replace(fresh);
   announce(say("found", { count: rows(results).size }));
 });
@@ -61,7 +61,7 @@ results.addEventListener("click", async (event) => {
   if (!link || !code.value.trim()) return;
   event.preventDefault();
   cursor = link.dataset.cursor;
-  const fresh = await fetched();
+  const fresh = await fetched(send);
   if (fresh) replace(fresh);
 });
 
