@@ -45,7 +45,7 @@ class Radiograph:
 
     ``pixels`` is (H, W) float32 in 0..1, bone bright, read-only. ``digest`` is the SHA-256 of the file's bytes.
     Names and patient ids are never kept; ``notes`` say what of the header was passed over. Raises InvalidArgument for
-    values that cannot be meant.
+    values that cannot be meant; whoever says ``finite`` vouches that all pixels are finite numbers.
     """
 
     pixels: NDArray[np.float32]
@@ -59,7 +59,7 @@ class Radiograph:
     series_uid: str | None = None
     instance_uid: str | None = None
     notes: tuple[str, ...] = ()
-    finite: InitVar[bool] = False  # the pixels are known to be finite numbers: looking at millions of them is spared
+    finite: InitVar[bool] = False  # looking at millions of pixels is spared
 
     def __post_init__(self, finite: bool) -> None:
         pixels = self.pixels
