@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from PIL import Image
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, ConsoleMessage, Page
 
-__all__ = ["looking", "no_hand", "png", "serious_findings", "too_wide"]
+__all__ = ["choose", "looking", "no_hand", "png", "serious_findings", "too_wide"]
 
 _SECONDS = 60
 # A refusal is an answer like any other, but a browser notes each as an error.
@@ -36,6 +37,18 @@ def looking(browser: Browser, url: str, **options: Any) -> Iterator[Page]:
         page.on("pageerror", lambda error: errors.append(str(error)))
         yield page
         assert errors == []
+
+
+def choose(page: Page, *files: Path | tuple[str, bytes]) -> None:
+    """Choose files on the page that radiographs are sent from, once it may be used, as a person would have to."""
+    told = [(file.name, file.read_bytes()) if isinstance(file, Path) else file for file in files]
+    page.locator("html:not([inert])").wait_for()
+    page.locator("#files").set_input_files(
+        [
+            {"name": name, "mimeType": "application/dicom" if name.endswith(".dcm") else "image/png", "buffer": data}
+            for name, data in told
+        ]
+    )
 
 
 def too_wide(page: Page) -> list[str]:

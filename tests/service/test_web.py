@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from .browsing import looking, no_hand, serious_findings, too_wide
+from .browsing import choose, looking, no_hand, serious_findings, too_wide
 from .serving import Server, Start, another
 
 pytest.importorskip("playwright.sync_api", reason="needs pip install playwright")
@@ -58,16 +58,6 @@ def history(server: Server, small_hand: bytes) -> dict[str, str]:
 def page(browser: Browser, server: Server) -> Iterator[Page]:
     with looking(browser, server.url, viewport={"width": 1300, "height": 900}) as page:
         yield page
-
-
-def choose(page: Page, *files: Path | tuple[str, bytes]) -> None:
-    told = [(file.name, file.read_bytes()) if isinstance(file, Path) else file for file in files]
-    page.locator("#files").set_input_files(
-        [
-            {"name": name, "mimeType": "application/dicom" if name.endswith(".dcm") else "image/png", "buffer": data}
-            for name, data in told
-        ]
-    )
 
 
 def film(page: Page, number: int = 0) -> Any:

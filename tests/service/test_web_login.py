@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from .browsing import looking, serious_findings
+from .browsing import choose, looking, serious_findings
 from .serving import Server, Start, another, carpal
 
 pytest.importorskip("playwright.sync_api", reason="needs pip install playwright")
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -84,14 +84,33 @@ def test_a_work_list_that_is_only_open_does_not_keep_its_session(
     expect(page).to_have_url(re.compile("/login[?]next="))
 
 
+def test_nothing_takes_a_click_before_its_script_is_there(page: Page, tokens: dict[str, str]) -> None:
+    """A form sent without it would be answered with JSON, and the click on a button be lost."""
+    held: list[Route] = []
+    page.route("**/static/login.js", lambda route: held.append(route))
+    page.goto("/login", wait_until="commit")
+    button = page.get_by_text("Log in", exact=True).and_(page.locator("button"))
+    expect(button).to_be_visible()
+    assert page.evaluate("document.documentElement.inert")
+    place = button.bounding_box()
+    assert place is not None
+    page.mouse.click(place["x"] + place["width"] / 2, place["y"] + place["height"] / 2)
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement === document.body")
+    held.pop().continue_()
+    expect(page.get_by_label("Token")).to_be_focused()
+    page.unroute("**/static/login.js")
+    log_in(page, tokens["reader"])
+    expect(page.locator("#who")).to_have_text("the reader (reader)")
+
+
 def test_a_session_sends_and_only_an_admin_deletes(page: Page, tokens: dict[str, str], small_hand: bytes) -> None:
     page.goto("/")
     expect(page.locator("#needs-login")).to_be_visible()
     page.locator("#needs-login a").click()
     log_in(page, tokens["reader"])
     expect(page.locator("#needs-login")).to_be_hidden()
-    file = {"name": "hand.png", "mimeType": "image/png", "buffer": another(small_hand, 3)}
-    page.locator("#files").set_input_files([file])  # type: ignore[list-item]
+    choose(page, ("hand.png", another(small_hand, 3)))
     page.get_by_role("radio", name="girl").check()
     page.get_by_role("button", name="Read", exact=True).click()
     page.get_by_role("link", name="Show the reading").click()
@@ -111,8 +130,7 @@ def test_a_session_sends_and_only_an_admin_deletes(page: Page, tokens: dict[str,
 def test_who_is_logged_out_loses_nothing_chosen(page: Page, tokens: dict[str, str], small_hand: bytes) -> None:
     page.goto("/login")
     log_in(page, tokens["reader"])
-    file = {"name": "hand.png", "mimeType": "image/png", "buffer": another(small_hand, 4)}
-    page.locator("#files").set_input_files([file])  # type: ignore[list-item]
+    choose(page, ("hand.png", another(small_hand, 4)))
     page.get_by_role("radio", name="girl").check()
     page.context.clear_cookies()
     page.get_by_role("button", name="Read", exact=True).click()

@@ -33,4 +33,4 @@ form.addEventListener("submit", async (event) => {
   form.token.select();
 });
 
-form.token.focus();
+document.addEventListener("DOMContentLoaded", () => form.token.focus()); // before, first.js lets nothing have it
