@@ -39,7 +39,7 @@ $(VENV)/read.installed: $(VENV)/bin/python pyproject.toml constraints-ci.txt
 	touch $@
 
 $(VENV)/dev.installed: $(VENV)/bin/python pyproject.toml constraints-ci.txt
-	$(BIN)/pip install --quiet --editable '.[train,dicom,bulk,serve,dev]'
+	$(BIN)/pip install --quiet --editable '.[train,dicom,bulk,serve,postgres,dev]'
 	touch $@ $(VENV)/read.installed
 
 clean:

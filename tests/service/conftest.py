@@ -13,6 +13,7 @@ pytest.importorskip("fastapi", reason="needs pip install '.[serve]'")
 
 from carpal.phantom import write_phantom
 
+from .postgresql import cluster, empty_database
 from .serving import Server, Start
 
 if TYPE_CHECKING:
@@ -53,3 +54,20 @@ def browser() -> Iterator[Browser]:
         launched = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
         yield launched
         launched.close()
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[str]:
+    """The URL of a PostgreSQL."""
+    with cluster() as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest) -> Iterator[str | None]:
+    """Of an empty database; None is SQLite in the store's folder."""
+    if request.param == "sqlite":
+        yield None
+        return
+    with empty_database(request.getfixturevalue("postgresql")) as url:
+        yield url

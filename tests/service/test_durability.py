@@ -43,9 +43,10 @@ def client_until(
 
 
 def test_killed_at_random_moments_under_load_nothing_is_lost_and_nothing_read_twice(
-    start: Start, small_hand: bytes
+    start: Start, small_hand: bytes, url: str | None
 ) -> None:
-    server = start("--rate", 100000, "--queue", 30)
+    kept = ["--database", url] if url else []
+    server = start("--rate", 100000, "--queue", 30, *kept)
     stop, chance = threading.Event(), random.Random(5)
     acknowledged: dict[int, str] = {}
     with ThreadPoolExecutor(CLIENTS) as threads:
@@ -65,10 +66,12 @@ def test_killed_at_random_moments_under_load_nothing_is_lost_and_nothing_read_tw
         for reading in acknowledged.values():
             assert client.get(f"/readings/{reading}").json()["state"] == "done"
     assert len(set(acknowledged.values())) == len(acknowledged)
-    log = [json.loads(line) for line in carpal("serve", "audit", "--data", server.data).stdout.splitlines()]
+    told = carpal("serve", "audit", "--data", server.data, *kept).stdout
+    log = [json.loads(line) for line in told.splitlines()]
     results = Counter(entry["reading_id"] for entry in log if entry["what"] in ("done", "refused", "failed"))
     assert set(acknowledged.values()) <= set(results)
     assert set(results.values()) == {1}
+    server.end()
 
 
 def half_an_upload(server: Server) -> socket.socket:

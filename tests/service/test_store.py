@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import io
-import os
 import threading
-import uuid
 from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
@@ -17,7 +15,7 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
-from sqlalchemy import create_engine, make_url, text
+from sqlalchemy import create_engine, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as NoFreeConnection
 
@@ -33,24 +31,6 @@ from carpal.service.tokens import Caller, Tokens
 
 DONE = Outcome("done", {"bone_age_months": 100.0, "model_sha256": "m"}, None, "m")
 FAILED = Outcome("failed", None, {"status": 422}, "m")
-
-
-POSTGRES = os.environ.get("CARPAL_TEST_POSTGRES")  # as postgresql+pg8000://postgres@127.0.0.1/postgres
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest) -> Iterator[str | None]:
-    """Of an empty database; None is SQLite in the store's folder."""
-    if request.param == "sqlite":
-        yield None
-        return
-    if not POSTGRES:
-        pytest.skip("CARPAL_TEST_POSTGRES does not name a PostgreSQL in which databases may be made")
-    server, name = create_engine(POSTGRES, isolation_level="AUTOCOMMIT"), f"carpal_test_{uuid.uuid4().hex}"
-    with server.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
-        yield make_url(POSTGRES).set(database=name).render_as_string(hide_password=False)
-        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
 
 
 @pytest.fixture
