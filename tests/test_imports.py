@@ -58,27 +58,14 @@ def test_reading_dicom_needs_no_torch(phantom_dicom: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads resource use as Linux reports it")
-@pytest.mark.parametrize(("arguments", "cpu_seconds", "megabytes"), [(["--help"], 0.5, 120), (["read"], 1.5, 300)])
-def test_a_cold_start_is_cheap(arguments: list[str], cpu_seconds: float, megabytes: float, phantom_png: Path) -> None:
-    # CPU time of the best of three, so that a busy machine does not matter.
+@pytest.mark.parametrize(("arguments", "megabytes"), [(["--help"], 120), (["read"], 300)])
+def test_a_start_needs_little_memory(arguments: list[str], megabytes: float, phantom_png: Path) -> None:
     if arguments == ["read"]:
         arguments = ["read", str(phantom_png), "--sex", "F"]
     script = (
         "import resource, subprocess, sys\n"
         f"subprocess.run([sys.executable, '-m', 'carpal', *{arguments!r}], check=True, stdout=subprocess.DEVNULL)\n"
-        "use = resource.getrusage(resource.RUSAGE_CHILDREN)\n"
-        "print(use.ru_utime + use.ru_stime, use.ru_maxrss / 1024)"
+        "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024)"
     )
-    runs = [
-        tuple(
-            map(
-                float,
-                subprocess.run(
-                    [sys.executable, "-c", script], capture_output=True, text=True, check=True
-                ).stdout.split(),
-            )
-        )
-        for _ in range(3)
-    ]
-    assert min(cpu for cpu, _ in runs) < cpu_seconds
-    assert max(memory for _, memory in runs) < megabytes
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert float(done.stdout) < megabytes

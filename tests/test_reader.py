@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from carpal import Radiograph, Reader
+from carpal.calibration import UNSURE_MONTHS
 from carpal.distribution import class_masses
 from carpal.errors import InvalidArgument, MissingSex, ModelError, RefusedRadiograph, UnreadableRadiograph
 from carpal.modelfile import facts_from_json, shipped_models
@@ -102,6 +103,25 @@ def test_an_adult_hand_is_read_with_that_warning(reader: Reader, shared: Path) -
     hand = shared / "negatives" / "4th-and-5th-carpometacarpal-joint-dislocations-26.jpg"
     for sex in ("F", "M"):
         assert any("may be mature" in note for note in reader.read(hand, sex).notes)
+
+
+def test_an_interval_of_a_useless_width_is_remarked_on(reader: Reader) -> None:
+    """A drawn hand is like nothing that the network knows."""
+    reading = reader.read(draw_phantom(74, "M"), sex="M")
+    low, high = reading.interval_90_months
+    assert high - low > UNSURE_MONTHS
+    assert any("the network is unsure" in note for note in reading.notes)
+
+
+def test_hardly_a_real_radiograph_makes_the_network_unsure(reader: Reader, real_hands: list[Path]) -> None:
+    unsure = 0
+    for hand in real_hands[::2]:
+        reading = reader.read(hand, "M")
+        low, high = reading.interval_90_months
+        noted = any("the network is unsure" in note for note in reading.notes)
+        assert noted == (high - low > UNSURE_MONTHS)
+        unsure += noted
+    assert unsure <= 2
 
 
 def test_readings_are_plain_json(reader: Reader) -> None:

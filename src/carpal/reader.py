@@ -11,6 +11,7 @@ from typing import Any, BinaryIO, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from carpal.calibration import UNSURE_MONTHS
 from carpal.distribution import class_masses, expected_months, reported_months
 from carpal.errors import InvalidArgument, MissingSex, ModelError, RefusedRadiograph
 from carpal.modelfile import METADATA_KEY, ModelFacts, facts_from_json, file_digest, find_model, open_session
@@ -136,7 +137,7 @@ class Reader:
         if self.facts.calibration.is_none:
             notes += ("the interval is the network's own: it was never calibrated",)
         interval = self.interval(seen, chosen)
-        notes += _maturity_notes(interval, chosen)
+        notes += _unsure_notes(interval) + _maturity_notes(interval, chosen)
         masses = class_masses(distribution, chosen)
         return Reading(
             bone_age_months=float(expected_months(distribution)),
@@ -196,6 +197,12 @@ def _quality_notes(quality: Quality) -> tuple[str, ...]:
     if quality.refusal is None:
         return quality.sentences()
     return (f"the quality gate refuses it and it was read all the same: {quality.refusal.advice}", *quality.sentences())
+
+
+def _unsure_notes(interval: tuple[float, float]) -> tuple[str, ...]:
+    if interval[1] - interval[0] <= UNSURE_MONTHS:
+        return ()
+    return ("the network is unsure: of 100 radiographs that it was tested on, 99 had a narrower interval",)
 
 
 def _maturity_notes(interval: tuple[float, float], sex: Sex) -> tuple[str, ...]:

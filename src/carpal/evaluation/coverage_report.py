@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from carpal.calibration import COVERAGES, Calibration
+from carpal.calibration import COVERAGES, UNSURE_MONTHS, Calibration
 from carpal.errors import InvalidArgument
 from carpal.evaluation import figures
 from carpal.evaluation.bootstrap import Estimate, estimate
@@ -77,7 +77,8 @@ def write_coverage(found: Distributions, folds: NDArray[np.int64], out: Path, *,
     errors = found.predictions().errors_months
     correlation, tenths = width_and_error(errors, calibrated[0.9])
     figures.draw_coverage([row for row in after if row.wanted == 0.9], tenths, out / "coverage.png")
-    blocks = _blocks(found, folds, before, after, result, correlation, tenths)
+    widths = Text(_width_sentences(errors, calibrated[0.9], correlation, tenths))
+    blocks = _blocks(found, folds, before, after, result, widths)
     write_text(out / "coverage.md", to_markdown("Do the intervals hold?", blocks))
     return result
 
@@ -88,8 +89,7 @@ def _blocks(
     before: list[Coverage],
     after: list[Coverage],
     result: CoverageResult,
-    correlation: float,
-    tenths: list[tuple[float, float]],
+    widths: Text,
 ) -> list[Block]:
     worst = result.worst_cell()
     return [
@@ -115,14 +115,29 @@ def _blocks(
         ),
         _cells(after),
         Heading("Does a wide interval mean a large error?"),
-        Text(
-            f"Spearman's rank correlation between width and absolute error: {correlation:.2f}. Mean absolute error of "
-            f"the narrowest tenth (mean width {tenths[0][0]:.1f} months): {tenths[0][1]:.2f} months; of the widest "
-            f"tenth ({tenths[-1][0]:.1f} months): {tenths[-1][1]:.2f} months."
-        ),
+        widths,
         Heading("Shrinkage to the mean"),
         _shrinkage(found, folds),
     ]
+
+
+def _width_sentences(
+    errors: NDArray[np.float64],
+    intervals: NDArray[np.float64],
+    correlation: float,
+    tenths: list[tuple[float, float]],
+) -> str:
+    unsure = intervals[:, 1] - intervals[:, 0] > UNSURE_MONTHS
+    remark = "none"
+    if unsure.any():
+        apart = [np.abs(errors[some]).mean() for some in (unsure, ~unsure)]
+        remark = f"{unsure.sum()}, mean absolute error {apart[0]:.1f} months, of the others {apart[1]:.1f}"
+    return (
+        f"Spearman's rank correlation between width and absolute error: {correlation:.2f}. Mean absolute error of "
+        f"the narrowest tenth (mean width {tenths[0][0]:.1f} months): {tenths[0][1]:.2f} months; of the widest "
+        f"tenth ({tenths[-1][0]:.1f} months): {tenths[-1][1]:.2f} months. Wider than {UNSURE_MONTHS:g} months, so that "
+        f"a reading would say that the network is unsure: {remark}."
+    )
 
 
 def _share(row: Coverage) -> str:
