@@ -336,7 +336,9 @@ def test_a_million_rows_are_listed_in_little_memory(tmp_path: Path) -> None:
         ("path,age\na.png,7\n", "needs columns path and sex"),
         ("path,sex\n", "no radiographs in it"),
         ("", "needs columns path and sex"),
-        (b"\xff\xfe\x00\x01", "not a readable CSV table"),
+        ("path;sex\na.png;F\n", "path and sex, separated by commas"),
+        ("path,sex,Sex\na.png,M,F\n", "two columns are called sex"),
+        (b"\xff\xfe\x00\x01", "not a readable CSV table: save it as CSV in UTF-8"),
     ],
 )
 def test_a_table_that_is_none_is_refused_in_a_sentence(tmp_path: Path, text: str | bytes, message: str) -> None:

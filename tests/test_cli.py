@@ -75,6 +75,7 @@ def test_a_table_brings_each_radiograph_its_own_sex(phantom_png: Path, tmp_path:
     assert [row["sex"] for row in rows] == ["F", "M", None, None, None]
     assert rows[0]["bone_age_months"] != rows[1]["bone_age_months"]
     assert "sex is needed" in rows[2]["error"]
+    assert rows[2]["error"].endswith(f"(its row in {table})")
     assert "no.png" in rows[3]["error"]
     assert "'False' is no sex" in rows[4]["error"]
 
@@ -187,7 +188,10 @@ BAD_ARGUMENTS: dict[str, tuple[list[str], str]] = {
     "json and csv": (["read", "PNG", "--sex", "F", "--json", "--csv"], "not both"),
     "table and files": (["read", "PNG", "--table", "t.csv"], "give radiographs"),
     "table and sex": (["read", "--table", "t.csv", "--sex", "F"], "own sex"),
-    "no such table": (["read", "--table", "no.csv"], "not a readable CSV"),
+    "no such table": (["read", "--table", "no.csv"], "not a readable CSV table: no such file"),
+    "a folder as table": (["read", "--table", "EMPTY"], "not a readable CSV table: is a directory"),
+    "picture of another kind": (["read", "PNG", "--sex", "F", "--annotate", "out.jpg"], "ends in .png, or a folder"),
+    "phantom over a file": (["phantom", "MINE", "--age-months", "100", "--sex", "F"], "not drawn by carpal"),
     "no such model": (["read", "PNG", "--sex", "F", "--model", "best"], "neither a model file"),
     "model is no model": (["read", "PNG", "--sex", "F", "--model", "PNG"], "not a readable ONNX"),
     "empty folder": (["read", "EMPTY", "--sex", "F"], "no radiographs"),
@@ -203,7 +207,10 @@ BAD_ARGUMENTS: dict[str, tuple[list[str], str]] = {
     "unknown command": (["diagnose", "PNG"], "No such command"),
     "unknown option": (["read", "PNG", "--speed", "9"], "No such option"),
     "evaluate without data": (["evaluate", "default", "--out", "out"], "--data"),
-    "evaluate an unknown model": (["evaluate", "best", "--out", "out", "--data", "EMPTY", "--side", "all"], "table"),
+    "evaluate no data": (["evaluate", "default", "--out", "out", "--data", "EMPTY", "--side", "all"], "table"),
+    "evaluate an unknown model": (["evaluate", "best", "--out", "out", "--data", "EMPTY"], "neither a model file"),
+    "compare an unknown model": (["compare", "best", "default", "--out", "out"], "best: neither a model file"),
+    "export no run": (["export", "runs/none", "--out", "out/m.onnx", "--name", "m"], "runs/none: no such run folder"),
     "compare one": (["compare", "default", "--out", "out"], "at least two"),
 }  # fmt: skip
 
@@ -216,7 +223,9 @@ def test_bad_arguments_get_one_clear_line(kind: str, tmp_path: Path, phantom_png
     (tmp_path / "hands").mkdir()
     (tmp_path / "hands" / "hand.png").write_bytes(phantom_png.read_bytes())
     (tmp_path / "empty").mkdir()
+    Image.fromarray(np.zeros((40, 40), np.uint8)).save(tmp_path / "mine.png")
     places = {"PNG": str(phantom_png), "HANDS": str(tmp_path / "hands"), "EMPTY": str(tmp_path / "empty")}
+    places["MINE"] = str(tmp_path / "mine.png")
     words = [places.get(word, word.replace("HANDS", places["HANDS"])) for word in arguments]
     done = carpal(*words, cwd=tmp_path)
     assert done.returncode == 2, done.stdout + done.stderr
@@ -267,6 +276,30 @@ def test_no_radiograph_is_taken_for_the_picture_to_draw(phantom_png: Path, tmp_p
     own = tmp_path / "own.png"
     for _ in range(2):  # what carpal drew itself may be drawn again
         assert carpal("read", second, "--sex", "F", "--annotate", own).returncode == 0
+    third = _write(tmp_path / "3.jpg", b"a radiograph")
+    done = carpal("read", second, "--sex", "F", "--annotate", third)
+    assert done.returncode == 2
+    assert "ends in .png, or a folder" in done.stderr
+    assert third.read_bytes() == b"a radiograph"
+
+
+def test_a_picture_that_carpal_drew_is_never_read_as_a_radiograph(phantom_png: Path, tmp_path: Path) -> None:
+    (tmp_path / "hand.png").write_bytes(phantom_png.read_bytes())
+    for _ in range(2):  # the second time it lies in the folder
+        done = carpal("read", tmp_path, "--sex", "F", "--annotate", tmp_path, "--json")
+        assert done.returncode == 0
+        assert [Path(row["file"]).name for row in json.loads(done.stdout)] == ["hand.png"]
+    done = carpal("read", tmp_path / "hand-bone-age.png", "--sex", "F")
+    assert done.returncode == 2
+    assert "a picture that carpal drew" in done.stdout
+
+
+def test_a_row_without_a_path_is_named(phantom_png: Path, tmp_path: Path) -> None:
+    table = tmp_path / "table.csv"
+    table.write_text(f"path,sex\n{phantom_png},F\n,F\n")
+    done = carpal("read", "--table", table)
+    assert done.returncode == 2
+    assert "row 2 has no path" in done.stderr
 
 
 def test_a_picture_that_cannot_be_written_does_not_cost_the_reading(phantom_png: Path, tmp_path: Path) -> None:

@@ -127,6 +127,10 @@ def test_nothing_is_fetched_and_names_from_the_data_set_are_no_markup(index: Pat
     assert set(page.links) == {"problems.csv", "summary.json"}
 
 
+def test_on_paper_no_column_of_a_table_is_cut_off(index: Path) -> None:
+    assert ".scroll { overflow: visible; }" in index.read_text(encoding="utf-8").partition("@media print")[2]
+
+
 def test_the_first_fifty_of_many_problems_are_on_the_page(tmp_path: Path) -> None:
     root = write_set(tmp_path / "set", [("1", 100, True), ("2", 100, False)])
     with (root / "boneage-training-dataset.csv").open("a", newline="") as handle:

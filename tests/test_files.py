@@ -28,6 +28,21 @@ def test_radiographs_are_found_in_order_and_hidden_files_are_not(tmp_path: Path)
     assert [str(p.relative_to(tmp_path)) for p in find_radiographs(tmp_path)] == ["a/c.dcm", "b.PNG", "d.jpeg"]
 
 
+def test_dicom_files_are_found_without_a_suffix_too(tmp_path: Path, phantom_dicom: Path) -> None:
+    for name in ("IM000001", "1.2.840.10008.1", "DICOMDIR", ".IM2", "hand.backup"):
+        (tmp_path / name).write_bytes(phantom_dicom.read_bytes())
+    (tmp_path / "README").write_text("no DICOM, and shorter than its prefix")
+    assert [path.name for path in find_radiographs(tmp_path)] == ["1.2.840.10008.1", "IM000001"]
+
+
+def test_what_cannot_be_written_is_named_as_its_reader_knows_it(tmp_path: Path) -> None:
+    target = tmp_path / "gone" / "result.txt"
+    with pytest.raises(OSError) as refusal, replacing(target) as part:
+        part.parent.rmdir()
+        part.write_text("new")
+    assert refusal.value.filename == str(target)
+
+
 @pytest.mark.parametrize("workers", [1, 2])
 def test_outcomes_come_in_the_order_of_the_jobs(workers: int) -> None:
     with parallel_map(abs, [-3, 1, -2, 5, -8], workers) as outcomes:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from carpal.distribution import MONTHS
 from carpal.explain import Evidence
 from carpal.files import replacing
-from carpal.radiograph import Radiograph
+from carpal.radiograph import DRAWN, Radiograph
 from carpal.reader import Reading, years_and_months
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = ["annotated_picture", "annotated_png", "is_annotation", "write_annotated"]
 
-_MARK = "carpal read --annotate"
 _LINE = 60  # characters of a note beside the radiograph
 
 
@@ -36,7 +35,7 @@ def write_annotated(radiograph: Radiograph, reading: Reading, out: Path, evidenc
 def annotated_png(radiograph: Radiograph, reading: Reading, evidence: Evidence | None = None) -> bytes:
     """The bytes of that file."""
     figure, file = _draw(radiograph, reading, evidence), io.BytesIO()
-    figure.savefig(file, format="png", dpi=120, facecolor=figure.get_facecolor(), metadata={"Software": _MARK})
+    figure.savefig(file, format="png", dpi=120, facecolor=figure.get_facecolor(), metadata={"Software": DRAWN})
     return file.getvalue()
 
 
@@ -89,9 +88,11 @@ def is_annotation(path: Path) -> bool:
     """Whether a file is a picture that ``write_annotated`` drew: nothing else may be replaced by one."""
     from PIL import Image, UnidentifiedImageError
 
+    if path.suffix.lower() != ".png":
+        return False
     try:
         with Image.open(path) as image:
-            return image.info.get("Software") == _MARK
+            return image.info.get("Software") == DRAWN
     except (OSError, UnidentifiedImageError, ValueError):
         return False
 

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from carpal.annotate import is_annotation, write_annotated
 from carpal.errors import CarpalError, InvalidArgument, RefusedRadiograph, sentence_of
 from carpal.explain import Evidence, explain
-from carpal.files import find_radiographs
+from carpal.files import RADIOGRAPH_SUFFIXES, find_radiographs
 from carpal.radiograph import read_radiograph
 from carpal.reader import Reader, Reading, check_sex
 from carpal.table import csv_rows
@@ -23,13 +23,15 @@ __all__ = ["Result", "Task", "files_among", "format_results", "read_all", "tasks
 
 @dataclass(frozen=True)
 class Task:
-    """One radiograph to read. ``extra`` holds a table's further columns, handed through to the result."""
+    """One radiograph to read. ``extra`` holds a table's further columns, handed through to the result; ``sex_from``
+    says where a sex that is missing would be given."""
 
     path: Path
     sex: str | None
     prefer_header: bool = False
     accept_anything: bool = False
     extra: dict[str, str] = field(default_factory=dict)
+    sex_from: str = "--sex F"
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,13 +87,14 @@ def tasks_from_paths(
 
 
 def files_among(paths: Sequence[Path]) -> list[Path]:
-    """The files, and the radiographs in the folders, in order. Raises InvalidArgument for a folder without any."""
+    """The files, and the radiographs in the folders, in order; pictures that ``carpal read --annotate`` drew are passed
+    over there. Raises InvalidArgument for a folder without any."""
     found: list[Path] = []
     for path in paths:
         if not path.is_dir():
             found.append(path)
             continue
-        inside = find_radiographs(path)
+        inside = [file for file in find_radiographs(path) if not is_annotation(file)]
         if not inside:
             raise InvalidArgument(f"{path}: no radiographs in this folder")
         found += inside
@@ -104,11 +107,20 @@ def tasks_from_table(table: Path, accept_anything: bool = False) -> list[Task]:
         with table.open(newline="", encoding="utf-8-sig") as handle:
             rows = list(csv_rows(handle, table))
     except OSError as error:
-        raise InvalidArgument(f"{table}: not a readable CSV table") from error
+        why = (error.strerror or "it cannot be opened").lower()
+        raise InvalidArgument(f"{table}: not a readable CSV table: {why}") from error
     if not rows:
         raise InvalidArgument(f"{table}: the table has no rows")
+    for number, row in enumerate(rows, start=1):
+        if not row.place:
+            raise InvalidArgument(f"{table}: row {number} has no path")
     base = table.parent
-    return [Task(base / row.place, row.sex, accept_anything=accept_anything, extra=row.extra) for row in rows]
+    return [
+        Task(
+            base / row.place, row.sex, accept_anything=accept_anything, extra=row.extra, sex_from=f"its row in {table}"
+        )
+        for row in rows
+    ]
 
 
 def read_all(
@@ -142,7 +154,7 @@ def _read_one(reader: Reader, task: Task, target: Path | None, with_evidence: bo
     except RefusedRadiograph as refusal:
         return Result(task, None, sentence_of(refusal, task.path), refusal.reason)
     except (CarpalError, OSError, ValueError) as error:
-        return Result(task, None, sentence_of(error, task.path))
+        return Result(task, None, sentence_of(error, task.path, task.sex_from))
     evidence = None
     if with_evidence:
         evidence = explain(reader, radiograph, reading.sex, accept_anything=task.accept_anything)
@@ -154,10 +166,17 @@ def _read_one(reader: Reader, task: Task, target: Path | None, with_evidence: bo
     return Result(task, reading, None, evidence=evidence)
 
 
+# A name that ends like this was not meant for a folder.
+_NO_FOLDER = RADIOGRAPH_SUFFIXES | {".pdf", ".svg", ".gif", ".webp"}
+
+
 def _annotation_targets(tasks: Sequence[Task], annotate: Path | None) -> list[Path | None]:
     if annotate is None:
         return [None] * len(tasks)
     single = annotate.suffix.lower() == ".png"
+    no_folder = annotate.suffix.lower() in _NO_FOLDER or annotate.exists()
+    if not single and no_folder and not annotate.is_dir():
+        raise InvalidArgument(f"--annotate {annotate}: give a name that ends in .png, or a folder")
     if single and len(tasks) > 1:
         raise InvalidArgument(f"--annotate {annotate}: one picture cannot show {len(tasks)} radiographs; give a folder")
     targets = [annotate if single else annotate / f"{task.path.stem}-bone-age.png" for task in tasks]

@@ -203,8 +203,9 @@ class Busy(ComeBackLater):
     http_status = 503
 
 
-def sentence_of(error: Exception, place: object) -> str:
-    """What went wrong with ``place``, on one line, for whoever asked at a shell."""
+def sentence_of(error: Exception, place: object, sex_from: str = "--sex F") -> str:
+    """What went wrong with ``place``, on one line, for whoever asked at a shell; ``sex_from`` is where a sex that is
+    missing would be given."""
     text = str(error) if isinstance(error, CarpalError) else f"{place}: {getattr(error, 'strerror', None) or error}"
-    hint = " (--sex F)" if isinstance(error, MissingSex) else ""
+    hint = f" ({sex_from})" if isinstance(error, MissingSex) else ""
     return " ".join(text.split()) + hint

@@ -14,12 +14,30 @@ RADIOGRAPH_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp
 
 
 def find_radiographs(folder: Path) -> list[Path]:
-    """Every file below ``folder`` that its suffix calls a radiograph, sorted; hidden files are passed over."""
+    """Every file below ``folder`` that its suffix calls a radiograph, sorted, and every DICOM file whose name has no
+    suffix (``IM000001``) or is a UID, as archives and discs write them; hidden files are passed over."""
     return sorted(
         path
         for path in folder.rglob("*")
-        if path.suffix.lower() in RADIOGRAPH_SUFFIXES and not path.name.startswith(".") and path.is_file()
+        if not path.name.startswith(".")
+        and (path.suffix.lower() in RADIOGRAPH_SUFFIXES or _may_be_dicom(path.name))
+        and path.is_file()
+        and (path.suffix.lower() in RADIOGRAPH_SUFFIXES or _is_dicom(path))
     )
+
+
+def _may_be_dicom(name: str) -> bool:
+    """Whether it has no suffix, or is made of numbers and dots alone. A DICOMDIR lists files and shows nothing."""
+    return name.upper() != "DICOMDIR" and ("." not in name or name.replace(".", "").isdecimal())
+
+
+def _is_dicom(path: Path) -> bool:
+    """Whether it begins with DICOM's prefix. One that cannot be opened counts: reading it says why."""
+    try:
+        with path.open("rb") as file:
+            return file.read(132)[128:] == b"DICM"
+    except OSError:
+        return True
 
 
 @contextmanager
@@ -36,6 +54,10 @@ def replacing(path: str | Path, *, durable: bool = False) -> Iterator[Path]:
         os.replace(part, path)
         if durable:
             _flush(path.parent)
+    except OSError as error:
+        if str(error.filename) == str(part):  # whoever is told knows the file by its own name
+            error.filename = str(path)
+        raise
     finally:
         part.unlink(missing_ok=True)
 

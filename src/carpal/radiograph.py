@@ -26,7 +26,7 @@ from carpal.errors import CarpalError, ImageTooLarge, InvalidArgument, Unreadabl
 from carpal.plain import SEXES, Sex
 from carpal.silence import QUIET
 
-__all__ = ["SEXES", "Laterality", "Radiograph", "Sex", "is_dicom", "read_radiograph"]
+__all__ = ["DRAWN", "SEXES", "Laterality", "Radiograph", "Sex", "is_dicom", "read_radiograph"]
 
 Laterality = Literal["L", "R"]
 
@@ -34,6 +34,8 @@ MAX_FILE_BYTES = 512 * 1024**2
 MAX_PIXELS = 100_000_000  # a 43 x 35 cm film at 50 micrometres has 60 million
 MAX_SIDE = 20_000
 MIN_SIDE = 32
+
+DRAWN = "carpal read --annotate"  # what a picture with a bone age beside the radiograph says of its software
 
 _READABLE = "carpal reads DICOM, PNG, JPEG, TIFF and BMP"
 _TRUNCATED = "it is truncated (the file ends before the image does); copy or export it again"
@@ -260,6 +262,8 @@ _Decoded = tuple[NDArray[Any], bool]  # grey values in their own units; is the m
 
 def _decode_png(data: bytes) -> _Decoded:
     image = _checked(PngImagePlugin.PngImageFile(io.BytesIO(data)))
+    if image.info.get("Software") == DRAWN:
+        raise UnreadableRadiograph("it is a picture that carpal drew; give the radiograph itself")
     _check_png_chunks(data)
     _set_upright(image)
     return _grey(image), False

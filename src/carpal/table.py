@@ -24,10 +24,14 @@ class TableRow:
 
 def row_parser(header: Sequence[str], table: object) -> Callable[[Mapping[str, Any]], TableRow]:
     """What makes a TableRow of a row of the table with that header. Raises InvalidArgument, naming ``table``, where
-    columns are missing."""
-    names = {name.strip().lower(): name for name in header}
+    columns are missing, or two have one name: which of two sexes is meant is not guessed."""
+    given = [name.strip().lower() for name in header]
+    names = dict(zip(given, header, strict=True))
     if not {"path", "sex"} <= set(names):
-        raise InvalidArgument(f"{table}: the table needs columns path and sex")
+        raise InvalidArgument(f"{table}: the table needs columns path and sex, separated by commas")
+    twice = sorted({name for name in given if name and given.count(name) > 1})
+    if twice:
+        raise InvalidArgument(f"{table}: two columns are called {twice[0]}: keep one of them")
     further = {key: name for key, name in names.items() if key not in {"path", "sex"}}
 
     def parse(row: Mapping[str, Any]) -> TableRow:
@@ -46,5 +50,7 @@ def csv_rows(lines: Iterable[str], table: object) -> Iterator[TableRow]:
     try:
         rows = csv.DictReader(lines)
         yield from map(row_parser(rows.fieldnames or (), table), rows)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except UnicodeDecodeError as error:
+        raise InvalidArgument(f"{table}: not a readable CSV table: save it as CSV in UTF-8") from error
+    except (OSError, csv.Error) as error:
         raise InvalidArgument(f"{table}: not a readable CSV table") from error

@@ -5,10 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 from carpal.cli import app
 from carpal.evaluation.bias import bias_table, write_bias
+from carpal.evaluation.bootstrap import Estimate
+from carpal.evaluation.figures import draw_changes
 from carpal.evaluation.predictions import Predictions, read_further_columns
 
 
@@ -49,6 +52,22 @@ def test_the_command_reads_the_columns_of_the_table(tmp_path: Path) -> None:
     assert "Worst: boys, 96-119 months" in result.output
     assert (tmp_path / "out" / "bias.png").stat().st_size > 5_000
     assert "site" in (tmp_path / "out" / "bias.csv").read_text(encoding="utf-8")
+
+
+def test_a_single_radiograph_has_no_interval_and_no_traceback(tmp_path: Path) -> None:
+    path = tmp_path / "one.csv"
+    path.write_text("id,sex,reference_months,predicted_months\n1,F,100,103\n", encoding="utf-8")
+    result = CliRunner().invoke(app, ["evaluate", str(path), "--out", str(tmp_path / "out")])
+    assert result.exit_code == 0, result.output
+    assert result.output.startswith("n 1: MAE 3.00 months, ")
+
+
+@pytest.mark.parametrize(("both_ways", "orange"), [(True, True), (False, False)])
+def test_what_reads_too_young_stands_out_as_well(tmp_path: Path, both_ways: bool, orange: bool) -> None:
+    path = tmp_path / "bias.png"
+    draw_changes(["boys"], ["sex"], [Estimate(-5.0, -8.0, -2.0)], path, label="bias", both_ways=both_ways)
+    red, _, blue = np.moveaxis(np.asarray(Image.open(path).convert("RGB"), int), -1, 0)
+    assert bool((red - blue > 150).any()) is orange
 
 
 def test_a_column_of_one_value_makes_no_groups(tmp_path: Path) -> None:

@@ -96,6 +96,11 @@ def test_marked_cells_stand_out_in_both() -> None:
     assert "\\_\\_y\\_\\_" in to_markdown("t", [table]) and "a_b" in to_markdown("t", [table])
 
 
+def test_on_paper_no_column_of_a_table_is_cut_off() -> None:
+    page = to_html("t", [Table(["a"], [["b"]])])
+    assert ".scroll { overflow: visible; }" in page.partition("@media print")[2]
+
+
 def test_evaluation_needs_neither_pyplot_nor_pandas_nor_torch() -> None:
 
     heavy = {"matplotlib.pyplot", "pandas", "torch", "scipy"}

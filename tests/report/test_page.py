@@ -30,6 +30,11 @@ def words(page: Page) -> str:
     return "\n".join(said).replace("\u00a0", " ")
 
 
+@pytest.mark.parametrize(("language", "claim"), [("en", "unusual"), ("de", "auffällig")])
+def test_without_remarks_nothing_is_said_of_the_child(language: str, claim: str) -> None:
+    assert claim not in Texts(language).say("remarks.none")  # the bone age above may be far ahead of the age
+
+
 @pytest.mark.parametrize("language", languages())
 def test_every_table_is_even_and_no_sentence_is_in_another_language(language: str, any_report: Report) -> None:
     page = page_of(any_report, Texts(language))

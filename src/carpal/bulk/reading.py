@@ -90,6 +90,6 @@ def _fetched(url: str) -> _Fetched:
 
 def _sentence(error: Exception, item: Item) -> str:
     if isinstance(error, CarpalError | OSError):
-        return sentence_of(error, item.location)
+        return sentence_of(error, item.location, "the column sex of a table, --sex F for a folder")
     # What a library says may quote the header: only the kind of failure is told.
     return f"cannot read {item.location}: reading it failed ({type(error).__name__})"

@@ -15,6 +15,7 @@ from carpal.cli.progress import progress_bar
 
 if TYPE_CHECKING:
     from carpal.evaluation import Candidate, Evaluation, Predictions
+    from carpal.evaluation.bootstrap import Estimate
     from carpal.evaluation.distributions import Distributions
     from carpal.training.assess import Assessed
     from carpal.training.datasets import Dataset
@@ -94,10 +95,23 @@ def _judge_tables(tables: list[str], out: Path | None) -> Iterator[tuple[str, st
 
 def _mae_line(result: Evaluation) -> str:
     mae, reported = result.overall.mae_months, result.overall.mae_as_reported_months
-    text = f"n {result.n}: MAE {mae.value:.2f} months [{mae.low:.2f}, {mae.high:.2f}]"
+    text = f"n {result.n}: MAE {mae.value:.2f} months{_brackets(mae)}"
     if reported.value is not None:
-        text += f", as reported {reported.value:.2f} [{reported.low:.2f}, {reported.high:.2f}]"
+        text += f", as reported {reported.value:.2f}{_brackets(reported)}"
     return f"{text}, five-class accuracy {result.overall.class_accuracy.value:.3f}"
+
+
+def _brackets(found: Estimate) -> str:
+    """The interval; nothing where there is none, as of a single radiograph."""
+    return "" if found.low is None or found.high is None else f" [{found.low:.2f}, {found.high:.2f}]"
+
+
+def _check_there(model: str) -> None:
+    """Raises ModelError for what is neither a folder nor a model file, before anything is asked about its data."""
+    from carpal.modelfile import find_model
+
+    if not Path(model).is_dir():
+        find_model(model)
 
 
 def _assess_all(
@@ -112,6 +126,8 @@ def _assess_all(
     from carpal.training.assess import assess, pool_assessed
 
     parts = []
+    for model in models:
+        _check_there(model)
     for model in models:
         if side == "all" and (Path(model) / "config.json").is_file():
             print("mind: side all may hold radiographs that this run was trained on", file=sys.stderr)
@@ -235,7 +251,7 @@ def compare(
     comparison = write_comparison(candidates, out, reference=reference)
     for candidate, metrics in zip(comparison.candidates, comparison.metrics, strict=True):
         mae = metrics.mae_months
-        print(f"{candidate.name}: MAE {mae.value:.2f} months [{mae.low:.2f}, {mae.high:.2f}], n {metrics.n}")
+        print(f"{candidate.name}: MAE {mae.value:.2f} months{_brackets(mae)}, n {metrics.n}")
     print(f"page {out / 'index.html'}")
 
 
@@ -250,6 +266,7 @@ def _candidate(
         facts_file = folder / "facts.json"
         facts = json.loads(facts_file.read_text(encoding="utf-8")) if facts_file.is_file() else {}
         return Candidate(name, read_predictions(folder / "predictions.csv"), facts)
+    _check_there(model)
     if data is None:
         raise InvalidArgument(f"{model} has not been evaluated yet: say on which data set with --data")
     assessed = _assess_all([model], data, split, side, group, ("",), cache)

@@ -189,11 +189,15 @@ def export(
 ) -> None:
     """Write the networks of one or several runs as one ONNX file, with preparation, calibration and card inside."""
     need_torch()
+    from carpal.errors import InvalidArgument
     from carpal.evaluation.calibrate import read_calibration
     from carpal.training.config import read_config
     from carpal.training.export import export_onnx
     from carpal.training.validation import validation_side
 
+    for run in runs:
+        if not run.exists():
+            raise InvalidArgument(f"{run}: no such run folder")
     with progress_bar("preparing") as tell:
         largest = max(runs, key=lambda run: read_config(run if run.is_dir() else run.parent).size)
         side = validation_side(largest, cache, data=data, groups=tuple(group or ()), progress=tell)

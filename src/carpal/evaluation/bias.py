@@ -93,9 +93,15 @@ def write_bias(table: BiasTable, out: str | Path, *, title: str) -> None:
         [cell.metrics.bias_months for cell in table.cells],
         out / "bias.png",
         label="Bias: predicted minus reference (months), 95 % interval",
+        both_ways=True,
     )
     blocks: list[Block] = [Text(text) for text in sentences(table)]
-    blocks += [_page_table(table), Picture("bias.png", "Bias of each group", "Bias of each group of children.")]
+    blocks += [
+        _page_table(table),
+        Picture(
+            "bias.png", "Bias of each group", "Bias of each group of children; orange: its interval leaves out zero."
+        ),
+    ]
     write_text(out / "index.html", to_html(title, blocks))
     write_text(out / "report.md", to_markdown(title, blocks))
     with replacing(out / "bias.csv") as part, part.open("w", newline="", encoding="utf-8") as lines:

@@ -171,9 +171,16 @@ def draw_forest(names: Sequence[str], maes: Sequence[Estimate], reference: str, 
 
 
 def draw_changes(
-    names: Sequence[str], kinds: Sequence[str], changes: Sequence[Estimate], path: Path, *, label: str
+    names: Sequence[str],
+    kinds: Sequence[str],
+    changes: Sequence[Estimate],
+    path: Path,
+    *,
+    label: str,
+    both_ways: bool = False,
 ) -> None:
-    """A figure in months of each thing with its 95 % interval, grouped by kind; 0 is the dotted line."""
+    """A figure in months of each thing with its 95 % interval, grouped by kind; 0 is the dotted line. An interval
+    above it is orange, one below it too with ``both_ways``."""
     figure, axes = _new(8.6, 1.2 + 0.24 * len(names))
     axes.axvline(0, color=SOFT, linewidth=1, linestyle=":", zorder=0)
     order = list(dict.fromkeys(kinds))
@@ -185,7 +192,8 @@ def draw_changes(
         low, high = (
             (change.value, change.value) if change.low is None or change.high is None else (change.low, change.high)
         )
-        colour = "#D55E00" if change.excludes_zero and change.value > 0 else "#0072B2"
+        stands_out = change.excludes_zero and (both_ways or change.value > 0)
+        colour = "#D55E00" if stands_out else "#0072B2"
         axes.plot([low, high], [place, place], color=colour, linewidth=1.6, solid_capstyle="butt")
         axes.plot(change.value, place, marker="s", color=colour, markersize=4)
     axes.set_yticks(range(len(names)), labels=[_short(name) for name in names], parse_math=False, fontsize=8)

@@ -117,7 +117,9 @@ td.marked { background: var(--mark); font-weight: 600; }
 figure { margin: 1em 0 1.6em; }
 img { display: block; max-width: min(100%, 900px); height: auto; }
 figcaption { color: var(--soft); font-size: .9rem; margin-top: .4em; max-width: 78ch; }
-@media print { body { max-width: none; padding: 0; } figure, table { break-inside: avoid; } }
+@media print { body { max-width: none; padding: 0; } figure, tr { break-inside: avoid; }
+  .scroll { overflow: visible; } table { font-size: .54rem; } th, td { padding: .3em .4em; }
+  tbody th { min-width: 0; } }
 """
 
 

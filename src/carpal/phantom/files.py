@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
-import uuid
 from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -14,6 +12,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from carpal.errors import InvalidArgument
+from carpal.files import replacing
 from carpal.phantom.drawing import draw_phantom
 from carpal.radiograph import Radiograph
 
@@ -41,9 +40,10 @@ def write_phantom(
 ) -> Path:
     """Draw a phantom and write it to ``path``: a grey PNG for ".png", a DX object of 12 bits for ".dcm".
 
-    The same arguments give the same bytes. An existing file is replaced whole or not at all. ``png_bits`` matters to
-    PNG only, ``photometric`` to DICOM only. Returns the path. Raises InvalidArgument for anything that cannot be meant
-    (suffix, folder, age outside 0..240 months, sex not F or M) before it touches the disk, and OSError from the disk.
+    The same arguments give the same bytes. Another phantom is replaced whole or not at all, any other file never.
+    ``png_bits`` matters to PNG only, ``photometric`` to DICOM only. Returns the path. Raises InvalidArgument for
+    anything that cannot be meant (suffix, folder, a file in the way, age outside 0..240 months, sex not F or M) before
+    it touches the disk, and OSError from the disk.
     """
     path = Path(path)
     suffix = path.suffix.lower()
@@ -57,17 +57,16 @@ def write_phantom(
         raise InvalidArgument(f"photometric must be MONOCHROME1 or MONOCHROME2, not {photometric!r}.")
     radiograph = draw_phantom(age_months, sex, seed=seed, shape=shape, collimated=collimated)
     data = _png(radiograph, png_bits) if suffix == ".png" else _dicom(radiograph, seed, photometric)
-    _write_whole(path, data)
+    if path.exists() and not _is_phantom(path):
+        raise InvalidArgument(f"{path} is there already and was not drawn by carpal: choose another name")
+    with replacing(path) as part:
+        part.write_bytes(data)
     return path
 
 
-def _write_whole(path: Path, data: bytes) -> None:
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.partial")
-    try:
-        temporary.write_bytes(data)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+def _is_phantom(path: Path) -> bool:
+    """Whether it says so itself: drawings alone may be replaced by another, never a child's radiograph."""
+    return path.is_file() and _NOTICE.encode() in path.read_bytes()
 
 
 def _quantised(radiograph: Radiograph, bits: int) -> np.ndarray[Any, Any]:

@@ -185,7 +185,10 @@ def load_weights(network: BoneAgeNetwork, init: str) -> str:
         return initialise(network.backbone, network.config.backbone, init)
     other, _ = load_checkpoint(path)
     if asdict(other.config)["backbone"] != network.config.backbone:
-        raise WeightsUnavailable(f"--init {init} holds a {other.config.backbone}, not a {network.config.backbone}")
+        raise WeightsUnavailable(
+            f"--init {init} holds a {other.config.backbone}, not a {network.config.backbone}: "
+            f"give --backbone {other.config.backbone}"
+        )
     own = network.state_dict()
     fitting = {k: v for k, v in other.state_dict().items() if k in own and own[k].shape == v.shape}
     network.load_state_dict(fitting, strict=False)

@@ -42,7 +42,9 @@ def make_split(dataset: Dataset, *, test: int, validation: int, seed: int = 0, g
     """Hold back ``test`` and ``validation`` ids, drawn evenly over sex and age; from ``group`` only, where named."""
     order = _stratified_order(dataset, seed, group)
     if test < 0 or validation < 0 or test + validation >= len(order):
-        raise InvalidArgument(f"cannot hold back {test} + {validation} of {len(order)} ids and still train")
+        raise InvalidArgument(
+            f"cannot hold back {test + validation} of {len(order)} ids and still train: hold back fewer"
+        )
     picked = _evenly(order, test + validation)
     rng = np.random.default_rng(seed + 1)
     into_test = np.zeros(len(picked), bool)
