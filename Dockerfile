@@ -5,11 +5,12 @@ FROM python:3.11-slim-bookworm AS build
 ENV PIP_CONSTRAINT=/src/constraints-ci.txt \
     PIP_DISABLE_PIP_VERSION_CHECK=1
 WORKDIR /src
-RUN python -m venv /opt/carpal
+# Without pip and setuptools: nothing is installed later, and what is not there need not be patched.
+RUN python -m venv --without-pip /opt/carpal
 COPY pyproject.toml constraints-ci.txt README.md LICENSE ./
 COPY src src
 # No extra that needs torch.
-RUN /opt/carpal/bin/pip install --no-cache-dir '.[serve,dicom]'
+RUN python -m pip --python /opt/carpal/bin/python install --no-cache-dir '.[serve,dicom]'
 
 
 FROM python:3.11-slim-bookworm
@@ -22,16 +23,18 @@ RUN useradd --uid 10001 --user-group --no-create-home --home-dir /tmp --shell /u
     && install --directory --owner carpal --group carpal --mode 0700 /data
 COPY --from=build /opt/carpal /opt/carpal
 
-# One thread per worker process; what matplotlib keeps goes where may be written.
+# One thread per worker process; what matplotlib keeps goes where may be written. ONNX Runtime's Linux builds report their
+# use to their maker unless told not to before they are loaded.
 ENV PATH=/opt/carpal/bin:$PATH \
     HOME=/tmp \
     MPLCONFIGDIR=/tmp/matplotlib \
     OMP_NUM_THREADS=1 \
+    ORT_DISABLE_TELEMETRY=1 \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1
 
+# No WORKDIR in /data: a forgotten --data would make a second store inside the store.
 USER 10001:10001
-WORKDIR /data
 VOLUME /data
 EXPOSE 8000 11112
 

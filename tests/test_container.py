@@ -1,5 +1,6 @@
 """The container files, as far as they can be judged without an engine: nothing runs as root, nothing is copied that is
-not there, everything is locked and reached from this machine only."""
+not there, everything is locked and reached from this machine only. Where an engine has the image, that is run too,
+without any network."""
 
 from __future__ import annotations
 
@@ -7,6 +8,9 @@ import json
 import re
 import shutil
 import subprocess
+import time
+import uuid
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -50,14 +54,20 @@ def test_what_is_copied_is_there_and_not_ignored() -> None:
 
 
 def test_it_is_installed_with_the_tested_versions_and_without_torch() -> None:
-    install = next(rest for rest in said("RUN") if "pip install" in rest)
+    install = next(rest for rest in said("RUN") if "-m pip" in rest)
     assert "PIP_CONSTRAINT=/src/constraints-ci.txt" in " ".join(said("ENV"))
+    assert "--without-pip" in " ".join(said("RUN"))
     assert re.search(r"'\.\[([a-z,]+)\]'", install)[1].split(",") == ["serve", "dicom"]  # type: ignore[index]
 
 
 def test_it_says_how_it_is_without_tools_that_it_lacks() -> None:
     (check,) = said("HEALTHCHECK")
     assert "/health" in check and "curl" not in check and '"python"' in check
+
+
+def test_it_tells_nobody_that_it_is_used() -> None:
+    """ONNX Runtime's builds for Linux do from 1.29 on, unless this stands in the environment when it is loaded."""
+    assert "ORT_DISABLE_TELEMETRY=1" in " ".join(said("ENV")).split()
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +81,7 @@ def services() -> dict[str, dict[str, Any]]:
 @pytest.mark.parametrize("name", ["carpal", "orthanc"])
 def test_each_service_is_locked(services: dict[str, dict[str, Any]], name: str) -> None:
     service = services[name]
+    assert service["init"] is True
     assert service["read_only"] is True
     assert service["cap_drop"] == ["ALL"]
     assert "no-new-privileges:true" in service["security_opt"]
@@ -121,3 +132,68 @@ def has_compose() -> bool:
 def test_compose_understands_it(tmp_path: Path) -> None:
     done = subprocess.run(["docker", "compose", "config", "--quiet"], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def docker(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["docker", *arguments], capture_output=True, text=True)
+
+
+LOCKS = ["--init", "--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"]
+LOCKS += ["--network", "none"]
+
+
+@pytest.fixture(scope="module")
+def image() -> str:
+    from carpal import __version__
+
+    name = f"carpal:{__version__}"
+    if shutil.which("docker") is None or docker("image", "inspect", name).returncode != 0:
+        pytest.skip(f"no Docker engine that has the image {name}")
+    return name
+
+
+@pytest.fixture
+def volume(image: str) -> Iterator[str]:
+    name = f"carpal-test-{uuid.uuid4().hex[:8]}"
+    yield name
+    docker("volume", "rm", "--force", name)
+
+
+def test_the_image_holds_what_serving_needs_and_no_more(image: str) -> None:
+    looked_for = ["torch", "timm", "pip", "setuptools", "uvicorn", "highdicom"]
+    code = f"from importlib.util import find_spec; print(*[name for name in {looked_for} if find_spec(name)])"
+    done = docker("run", "--rm", *LOCKS, "--entrypoint", "/opt/carpal/bin/python", image, "-c", code)
+    assert done.stdout.split() == ["uvicorn", "highdicom"], done.stderr
+
+
+def test_the_image_reads_and_leaves_nothing_in_its_home(image: str) -> None:
+    """ONNX Runtime's reporting would: an identity of the machine and a queue."""
+    phantom = "carpal phantom /tmp/hand.dcm --age-months 118 --sex F"
+    script = f"{phantom} && carpal read /tmp/hand.dcm && echo left: && ls -A /tmp"
+    done = docker("run", "--rm", *LOCKS, "--entrypoint", "sh", image, "-c", script)
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"hand\.dcm: \d+\.\d months", done.stdout)
+    assert done.stdout.partition("left:")[2].split() == ["hand.dcm"]
+
+
+def test_a_forgotten_data_is_no_second_store_in_the_first(image: str, volume: str) -> None:
+    done = docker("run", "--rm", *LOCKS, "--volume", f"{volume}:/data", image, "serve", "token", "add", "ward 3")
+    assert done.returncode == 2
+    assert "Read-only file system" in done.stderr
+
+
+def test_it_starts_with_a_token_only_and_stops_when_told(image: str, volume: str) -> None:
+    store = [*LOCKS, "--volume", f"{volume}:/data"]
+    assert "tokens" in docker("run", "--rm", *store, image).stderr
+    assert docker("run", "--rm", *store, image, "serve", "token", "add", "ward 3", "--data", "/data").returncode == 0
+    try:
+        assert docker("run", "--detach", "--name", volume, *store, image).returncode == 0
+        check = json.loads(docker("inspect", "--format", "{{json .Config.Healthcheck.Test}}", volume).stdout)
+        until = time.monotonic() + 120
+        while docker("exec", volume, *check[1:]).returncode != 0:
+            assert time.monotonic() < until, docker("logs", volume).stderr
+        assert docker("exec", volume, "find", "/data", "!", "-user", "10001").stdout == ""
+        docker("stop", "--time", "60", volume)
+        assert docker("inspect", "--format", "{{.State.ExitCode}}", volume).stdout.strip() == "0"
+    finally:
+        docker("rm", "--force", volume)

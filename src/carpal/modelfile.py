@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
@@ -107,6 +108,8 @@ def find_model(name: str | Path) -> Path:
 
 def open_session(path: Path, threads: int) -> Any:
     """An ONNX Runtime session on the CPU. Raises ModelError."""
+    # From 1.29 on its builds for Linux report their use to their maker unless this is set before they are loaded.
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
