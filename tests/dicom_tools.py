@@ -15,6 +15,7 @@ PACKAGES = {
     "dcmdump": "dcmtk",
     "echoscu": "dcmtk",
     "storescu": "dcmtk",
+    "storescp": "dcmtk",
     "openssl": "openssl",
     "Orthanc": "orthanc",
 }

@@ -14,6 +14,7 @@ from carpal.service.database import Database
 from carpal.service.hub import Hub
 from carpal.service.metrics import Metrics
 from carpal.service.readings import ReadingStore
+from carpal.service.refusals import Refusals
 from carpal.service.settings import Settings
 from carpal.service.tokens import Tokens
 
@@ -30,6 +31,7 @@ class Inside:
         self.store = ReadingStore(self.database, folder)
         parts = {"pool": SimpleNamespace(model=None, ready=0, wake=lambda: None), "metrics": Metrics(), "demo": None}
         own = {"settings": self.settings, "store": self.store, "tokens": self.tokens}
+        own |= {"refusals": Refusals(self.database)}
         self.app = create_app(cast(Hub, SimpleNamespace(**parts, **own)))
         self.base = "http://127.0.0.1" if self.settings.tls_cert is None else "https://127.0.0.1"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import ssl
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -22,13 +24,15 @@ pytest.importorskip("fastapi", reason="needs pip install '.[serve]'")
 pytest.importorskip("pynetdicom", reason="needs pip install '.[serve]'")
 pytest.importorskip("highdicom", reason="needs pip install '.[dicom]'")
 
+from carpal.cli.serve_dicom import format_outbox
 from carpal.errors import CarpalError
 from carpal.phantom import write_phantom
-from carpal.service.audit import entries
+from carpal.service.audit import entries, in_utc
 from carpal.service.database import Database
 from carpal.service.outbox import Outbox, Posting, wait_after
 from carpal.service.readings import ReadingStore
 from carpal.service.records import Order, Outcome
+from carpal.service.tokens import Tokens
 
 from .serving import Server, Start, carpal, until
 
@@ -394,6 +398,25 @@ def test_a_certificate_that_nobody_vouches_for_is_not_sent_to(start: Start, hand
     finally:
         taker.stop()
     assert taker.asked == []
+
+
+def test_times_are_told_in_utc_wherever_the_machine_stands(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read_one(ReadingStore(database, tmp_path, Posting((HERE,), ("sr.dcm",))))
+    Outbox(database).away(HERE, "no answer")
+    next_s = Outbox(database).overview()[0].next_s
+    Tokens(database).add("ward", "reader", "test")
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setenv("TZ", "Asia/Tokyo")
+        with monkeypatch.context() as early:
+            early.setattr(time, "time", lambda: next_s - 1)
+            told = format_outbox(Outbox(database).overview())
+        listed = carpal("serve", "token", "list", "--data", tmp_path).stdout
+    assert told.endswith(f"; next try {in_utc(next_s)}\n")
+    [made] = re.findall(r"^ward: reader, made (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)$", listed, re.M)
+    assert abs(datetime.fromisoformat(made.replace("Z", "+00:00")).timestamp() - time.time()) < 600
+    assert in_utc(0.0) == "1970-01-01T00:00:00Z"
 
 
 def test_an_outbox_that_is_empty_says_so(tmp_path: Path) -> None:

@@ -68,13 +68,27 @@ def serve(
     dicom_host: Annotated[str, typer.Option(help="Where; beyond this machine only with peers.")] = "127.0.0.1",
     ae_title: Annotated[str, typer.Option(help="What carpal is called among DICOM nodes.")] = "CARPAL",
     dicom_peers: Annotated[str, typer.Option(metavar="AET[@HOST],...", help="Who alone may send by C-STORE.")] = "",
+    dicom_tls_cert: Annotated[
+        Optional[Path], typer.Option(metavar="FILE.pem", help="DICOM over TLS with this certificate.")
+    ] = None,
+    dicom_tls_key: Annotated[Optional[Path], typer.Option(metavar="FILE.pem", help="And its key.")] = None,
+    dicom_tls_ca: Annotated[
+        Optional[Path],
+        typer.Option(metavar="FILE.pem", help="Let only those in who show a certificate of this authority."),
+    ] = None,
     dicom_rule: Annotated[
         Optional[Path], typer.Option(metavar="FILE.json", help="Which DICOM objects are hand radiographs.")
     ] = None,
     dicom_others: Annotated[str, typer.Option(metavar="pass|refuse", help="What becomes of other objects.")] = "pass",
     send_to: Annotated[
         Optional[list[str]],
-        typer.Option(metavar="URL", help="dicom://AET@host:port or https://host/path: results go there; repeatable."),
+        typer.Option(
+            metavar="URL", help="dicom[+tls]://AET@host:port or https://host/path: results go there; repeatable."
+        ),
+    ] = None,
+    send_ca: Annotated[
+        Optional[Path],
+        typer.Option(metavar="FILE.pem", help="Whose certificates to trust there; else whom this machine trusts."),
     ] = None,
     send: Annotated[str, typer.Option(help="Which results: some of sr, sc and pdf.")] = "sr,sc",
     send_authorization: Annotated[
@@ -104,6 +118,10 @@ def serve(
         send_to=tuple(send_to or ()),
         send=send,
         authorization=send_authorization,
+        tls_cert=dicom_tls_cert,
+        tls_key=dicom_tls_key,
+        tls_ca=dicom_tls_ca,
+        send_ca=send_ca,
     )
     settings = Settings(
         data=data,
@@ -181,13 +199,12 @@ def token_add(
 @token.command("list")
 def token_list(data: _Data = _DATA, database: _Url = None) -> None:
     """Say which tokens there are."""
-    from datetime import datetime
-
     with _database(data, database) as opened:
+        from carpal.service.audit import in_utc
         from carpal.service.tokens import Tokens
 
         for facts in Tokens(opened).all():
-            made = datetime.fromtimestamp(facts.created_s).isoformat(" ", "minutes")
+            made = in_utc(facts.created_s)
             print(f"{facts.name}: {facts.role}, made {made}{', revoked' if facts.revoked_s else ''}")
 
 

@@ -16,7 +16,7 @@ worker, pool  the processes that read; making: what else they make
 guard, envelope, protocol   what every request must pass
 intake, schemas             what comes in and goes out
 instance, rule              which DICOM objects are to be read
-connection, peers, node     what comes in by C-STORE
+connection, peers, node     what comes in by C-STORE; tls: plain or not
 multipart, stow             what comes in by STOW-RS
 reception, incoming         what both have in common
 outbox                      what is to be sent, kept until it has arrived

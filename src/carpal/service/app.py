@@ -26,7 +26,6 @@ from carpal.service.login import entrance
 from carpal.service.login import router as sessions
 from carpal.service.pages import open_pages, pages
 from carpal.service.problems import problem_of
-from carpal.service.refusals import Refusals
 from carpal.service.render import ToLogin
 from carpal.service.routes import public
 from carpal.service.routes import router as readings
@@ -59,8 +58,7 @@ def create_app(hub: Hub) -> ASGIApp:
         openapi_url="/openapi.json",
         redirect_slashes=False,  # it would lead to whatever host the request names
     )
-    database = hub.store.database
-    app.state.hub, app.state.sessions, app.state.refusals = hub, Sessions(database), Refusals(database)
+    app.state.hub, app.state.sessions = hub, Sessions(hub.store.database)
     for opened in _OPEN:
         app.include_router(opened)
     for router in _GUARDED:
@@ -70,7 +68,7 @@ def create_app(hub: Hub) -> ASGIApp:
     app.add_exception_handler(HTTPException, _plain)
     app.add_exception_handler(ClientDisconnect, _gone)
     app.add_exception_handler(Exception, _mistake)
-    guarded = ToLogin(Guard(app, hub.settings, hub.tokens, app.state.sessions, app.state.refusals))
+    guarded = ToLogin(Guard(app, hub.settings, hub.tokens, app.state.sessions, hub.refusals))
     return Envelope(guarded, hub.metrics, tls=hub.settings.tls_cert is not None)
 
 

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, insert, select
 from carpal.service import tables
 from carpal.service.database import Database
 
-__all__ = ["AuditEntry", "Deed", "add_entry", "entries"]
+__all__ = ["AuditEntry", "Deed", "add_entry", "entries", "in_utc"]
 
 Deed = Literal[
     "accepted",
@@ -33,6 +33,7 @@ Deed = Literal[
     "logged out",
     "log-in refused",
     "token refused",
+    "association refused",
 ]
 
 
@@ -49,9 +50,14 @@ class AuditEntry:
 
     @property
     def at(self) -> str:
-        """When, as ISO 8601 in UTC, to the millisecond."""
-        moment = datetime.fromtimestamp(self.at_s, timezone.utc)
-        return f"{moment.replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
+        """When, to the millisecond."""
+        return in_utc(self.at_s, "milliseconds")
+
+
+def in_utc(at_s: float, to: Literal["milliseconds", "seconds"] = "seconds") -> str:
+    """Seconds since 1970 as ISO 8601 in UTC, such as ``2026-03-01T12:00:00Z``."""
+    moment = datetime.fromtimestamp(at_s, timezone.utc)
+    return f"{moment.replace(tzinfo=None).isoformat(timespec=to)}Z"
 
 
 def add_entry(

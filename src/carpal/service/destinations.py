@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from carpal.errors import InvalidArgument
 from carpal.service.peers import check_ae_title
+from carpal.service.tls import Identity
 
 __all__ = ["Away", "Declined", "Destination", "Line", "parse_destination", "read_authorizations"]
 
@@ -28,8 +29,10 @@ class Declined(Exception):
 
 @dataclass(frozen=True)
 class Destination:
-    """``url`` is its name, in the store and on the command line: ``dicom://AET@host:port`` or ``http(s)://host/path``.
-    ``authorization`` is the value of that HTTP header."""
+    """``url`` is its name, in the store and on the command line: ``dicom(+tls)://AET@host:port`` or
+    ``http(s)://host/path``. ``authority`` is a PEM file of whom to trust about it (None: those whom this machine
+    trusts), ``identity`` what a DICOM node is shown that asks who sends, ``authorization`` the value of that HTTP
+    header."""
 
     url: str
     host: str
@@ -37,6 +40,8 @@ class Destination:
     ae_title: str = ""
     path: str = ""
     tls: bool = False
+    authority: Path | None = None
+    identity: Identity | None = None
     authorization: str | None = field(default=None, repr=False)
 
     @property
@@ -52,7 +57,9 @@ class Line(Protocol):
         """One DICOM file. Raises Away, Declined."""
 
 
-def parse_destination(url: str, authorizations: Mapping[str, str]) -> Destination:
+def parse_destination(
+    url: str, authorizations: Mapping[str, str], authority: Path | None = None, identity: Identity | None = None
+) -> Destination:
     """``authorizations`` has header values by host, or host:port. Raises InvalidArgument."""
     try:
         parts = urlsplit(url)
@@ -61,10 +68,11 @@ def parse_destination(url: str, authorizations: Mapping[str, str]) -> Destinatio
         host, port = "", None
     if not host or parts.query or parts.fragment or len(url) > _LONGEST_URL or not url.isprintable():
         raise InvalidArgument(f"--send-to {url}: give dicom://AET@host:port or https://host/path")
-    if parts.scheme == "dicom":
+    if parts.scheme in ("dicom", "dicom+tls"):
         if parts.username is None or port is None or parts.path.strip("/"):
-            raise InvalidArgument(f"--send-to {url}: give dicom://AET@host:port")
-        return Destination(url, host, port, ae_title=check_ae_title(parts.username))
+            raise InvalidArgument(f"--send-to {url}: give {parts.scheme}://AET@host:port")
+        title, tls = check_ae_title(parts.username), parts.scheme == "dicom+tls"
+        return Destination(url, host, port, title, tls=tls, authority=authority, identity=identity)
     if parts.scheme not in ("http", "https"):
         raise InvalidArgument(f"--send-to {url}: give dicom://AET@host:port or https://host/path")
     if parts.username is not None:
@@ -75,7 +83,8 @@ def parse_destination(url: str, authorizations: Mapping[str, str]) -> Destinatio
     if not tls and not _is_this_machine(host):
         raise InvalidArgument(f"--send-to {url}: beyond this machine only https, or patients' data travel in the clear")
     authorization = authorizations.get(parts.netloc, authorizations.get(host))
-    return Destination(url, host, port or (443 if tls else 80), "", parts.path.rstrip("/"), tls, authorization)
+    port, path = port or (443 if tls else 80), parts.path.rstrip("/")
+    return Destination(url, host, port, path=path, tls=tls, authority=authority, authorization=authorization)
 
 
 def read_authorizations(text: str) -> dict[str, str]:

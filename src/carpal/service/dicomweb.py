@@ -6,12 +6,13 @@ from __future__ import annotations
 import http.client
 import json
 import secrets
-import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from carpal.errors import InvalidArgument
 from carpal.service.destinations import Away, Declined, Destination, Line
+from carpal.service.tls import client_context, trouble
 
 __all__ = ["web_line"]
 
@@ -21,10 +22,13 @@ _ANSWER_BYTES = 1024**2
 
 @contextmanager
 def web_line(destination: Destination) -> Iterator[Line]:
-    """A connection to a DICOMweb server; its certificate must be one that this machine trusts."""
+    """A connection to a DICOMweb server. Raises Away."""
     where = (destination.host, destination.port)
     if destination.tls:
-        context = ssl.create_default_context()
+        try:
+            context = client_context(destination.authority)
+        except InvalidArgument as error:  # since the service was started
+            raise Away(str(error)) from None
         connection: http.client.HTTPConnection = http.client.HTTPSConnection(*where, timeout=_SECONDS, context=context)
     else:
         connection = http.client.HTTPConnection(*where, timeout=_SECONDS)
@@ -55,7 +59,7 @@ class _WebLine:
             said = answer.read(_ANSWER_BYTES)
         except (OSError, http.client.HTTPException) as error:
             self._connection.close()
-            raise Away(f"no answer ({_reason(error)})") from None
+            raise Away(f"no answer ({trouble(error)})") from None
         _judge(answer.status, said)
 
 
@@ -79,9 +83,3 @@ def _failures(said: bytes) -> bool:
         return bool(answer.get("00081198", {}).get("Value"))
     except (ValueError, AttributeError):
         return False
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return "its certificate is not trusted"
-    return (getattr(error, "strerror", None) or type(error).__name__).lower()

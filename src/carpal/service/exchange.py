@@ -24,7 +24,7 @@ class Exchange:
         if wanted.node is not None:
             from carpal.service.node import Node  # a service without a node does without pynetdicom
 
-            self._node = Node(wanted.node, hub.reception, incoming)
+            self._node = Node(wanted.node, hub.reception, incoming, hub.refusals)
 
     def start(self) -> None:
         """Listen and send, where that is wanted. Raises InvalidArgument."""

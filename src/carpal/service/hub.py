@@ -12,6 +12,7 @@ from carpal.service.pool import Pool
 from carpal.service.readings import ReadingStore
 from carpal.service.reception import Reception
 from carpal.service.records import Outcome
+from carpal.service.refusals import Refusals
 from carpal.service.settings import Settings
 from carpal.service.tokens import Tokens
 
@@ -71,6 +72,7 @@ class Hub:
     settings: Settings
     store: ReadingStore
     tokens: Tokens
+    refusals: Refusals
     pool: Pool
     metrics: Metrics
     arrivals: Arrivals = field(repr=False)

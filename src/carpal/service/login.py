@@ -27,7 +27,7 @@ def log_in(request: Request, token: Annotated[str, Form(max_length=200)]) -> Res
         key, session = _sessions(request).open(caller, before=request.cookies.get(_cookie(request)))
     except Unauthenticated:
         address = request.client.host if request.client else "?"
-        request.app.state.refusals.note("log-in refused", address, time.monotonic())
+        hub_of(request).refusals.note("log-in refused", address, time.monotonic())
         raise
     if "text/html" in request.headers.get("accept", ""):
         answer: Response = RedirectResponse("/", 303)

@@ -5,7 +5,10 @@ from __future__ import annotations
 import logging
 import socket
 import socketserver
+import ssl
 import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +24,13 @@ from pynetdicom.transport import ThreadedAssociationServer
 
 from carpal.dicom.objects import IMPLEMENTATION_UID
 from carpal.errors import CarpalError, InvalidArgument
-from carpal.service.connection import BoundedSocket, Bounds
+from carpal.service.connection import BoundedSocket, BoundedTlsSocket, Bounds
 from carpal.service.incoming import Incoming
-from carpal.service.peers import is_admitted
+from carpal.service.peers import is_admitted, plain_address
 from carpal.service.reception import Expected, Reception
+from carpal.service.refusals import Refusals
 from carpal.service.settings import NodeSettings
+from carpal.service.tls import by_profile, has_expired, server_context, trouble
 
 __all__ = ["Node"]
 
@@ -59,10 +64,11 @@ _BESIDE_IMAGES = ("SRStorage", "PDF", "PresentationState", "KeyObject")
 class Node:
     """``start`` and ``stop`` it. pynetdicom gives each association threads of its own."""
 
-    def __init__(self, settings: NodeSettings, reception: Reception, incoming: Incoming) -> None:
+    def __init__(self, settings: NodeSettings, reception: Reception, incoming: Incoming, refusals: Refusals) -> None:
         self._settings = settings
         self._reception = reception
         self._incoming = incoming
+        self._refusals = refusals
         self._server: _Server | None = None
         # Objects go to the disk while they come (``incoming``), and nothing that a peer sends goes to the log.
         pynetdicom._config.STORE_RECV_CHUNKED_DATASET = True
@@ -72,12 +78,12 @@ class Node:
     def start(self) -> str:
         """Listen; where, for a person. Raises InvalidArgument."""
         wanted = self._settings
+        tls = self._tls()
         entity = AE(ae_title=wanted.ae_title)
         entity.implementation_class_uid = IMPLEMENTATION_UID
         entity.implementation_version_name = "CARPAL"
         entity.maximum_associations = _CONNECTIONS  # it counts connections that ask for nothing too
         entity.maximum_pdu_size = _PDU_BYTES
-        entity.require_called_aet = True
         entity.acse_timeout = wanted.pdu_seconds
         entity.dimse_timeout = wanted.pdu_seconds
         entity.network_timeout = wanted.idle_seconds
@@ -99,16 +105,18 @@ class Node:
             ) from None
         assert isinstance(server, _Server)
         self._server = server
-        server.limit(_bounds(wanted))
+        server.prepare(_bounds(wanted), tls, self._refused)
         threading.Thread(target=server.serve_forever, name="dicom-node", daemon=True).start()
         host = f"[{wanted.host}]" if family == socket.AF_INET6 else wanted.host
-        return f"dicom://{wanted.ae_title}@{host}:{server.server_address[1]}"
+        scheme = "dicom" if tls is None else "dicom+tls"
+        return f"{scheme}://{wanted.ae_title}@{host}:{server.server_address[1]}"
 
     def stop(self) -> None:
         """Hang up. What was acknowledged is in the store; the rest will be sent again."""
         if self._server is None:
             return
         socketserver.BaseServer.shutdown(self._server)
+        self._server.hang_up()
         self._server.server_close()
         for association in self._server.active_associations:
             connection = _connection(association)
@@ -117,20 +125,39 @@ class Node:
             elif connection is not None:  # it has not asked for anything yet: there is nothing to abort
                 connection.hang_up()
 
+    def _tls(self) -> ssl.SSLContext | None:
+        identity = self._settings.identity
+        if identity is None:
+            return None
+        if has_expired(identity):
+            _LOG.warning("%s: this certificate has expired; peers will refuse it", identity.certificate)
+        context = by_profile(server_context(identity, self._settings.authority))
+        context.sslsocket_class = BoundedTlsSocket
+        return context
+
+    def _refused(self, address: str, why: str) -> None:
+        address = plain_address(address)
+        if self._refusals.note("association refused", address, time.monotonic(), why):
+            _LOG.warning("an association from %s was refused: %s", address, why)
+
     # ----------------------------------------------------------------- called by pynetdicom, in an association's thread
 
     def _requested(self, event: Event) -> None:
-        """Send away whoever is not named as a peer, as one whose title is not recognized, and whoever is too many."""
+        """Send away whoever is no peer, calls another title, or is too many."""
         address = event.assoc.requestor.address
         assert self._server is not None
         at_work = sum(association.is_established for association in self._server.active_associations)
         if not is_admitted(_calling(event), address, self._settings.peers):
-            _LOG.warning("an association was refused: whoever came from %s is no peer", address)
-            event.assoc.acse.send_reject(0x01, 0x01, 0x03)
-            event.assoc.kill()
+            why, answer = "it is no peer", (0x01, 0x01, 0x03)
+        elif _called(event) != self._settings.ae_title:
+            why, answer = "it calls another AE title", (0x01, 0x01, 0x07)
         elif at_work >= self._settings.associations:
-            event.assoc.acse.send_reject(0x02, 0x03, 0x02)  # for now, local limit exceeded
-            event.assoc.kill()
+            why, answer = "too many associations", (0x02, 0x03, 0x02)  # for now, local limit exceeded
+        else:
+            return
+        event.assoc.acse.send_reject(*answer)
+        event.assoc.kill()
+        self._refused(address, why)  # last: pynetdicom would go on where this fails
 
     def _store(self, event: Event) -> int | Dataset:
         """The status of one object: success only when it is safe, or nobody wants it."""
@@ -158,6 +185,12 @@ def _calling(event: Event) -> str:
     """The AE title that a peer gives itself."""
     request = event.assoc.requestor.primitive
     return "" if request is None else request.calling_ae_title
+
+
+def _called(event: Event) -> str:
+    """The AE title that a peer asks for."""
+    request = event.assoc.requestor.primitive
+    return "" if request is None else request.called_ae_title
 
 
 def _complete(event: Event) -> None:
@@ -198,19 +231,58 @@ def _bounds(settings: NodeSettings) -> Bounds:
 
 
 class _Server(ThreadedAssociationServer):
-    """pynetdicom's, of connections within bounds."""
+    """pynetdicom's, of connections within bounds. TLS begins in each connection's own thread: pynetdicom would begin it
+    where it accepts connections, and whoever says nothing would keep everybody waiting."""
 
+    request_queue_size = _CONNECTIONS  # else five, and whoever comes with the sixth waits for a second and more
     _bounds: Bounds
+    _tls: ssl.SSLContext | None
+    _refused: Callable[[str, str], None]
 
-    def limit(self, bounds: Bounds) -> None:
-        self._bounds = bounds
+    def prepare(self, bounds: Bounds, tls: ssl.SSLContext | None, refused: Callable[[str, str], None]) -> None:
+        """``refused`` is told the address of whoever was not let in, and why."""
+        self._bounds, self._tls, self._refused = bounds, tls, refused
+        self._opening: set[BoundedSocket] = set()  # accepted, and no association of pynetdicom's yet
+
+    def hang_up(self) -> None:
+        """Wait for nobody who has not finished the handshake."""
+        for connection in list(self._opening):
+            connection.hang_up()
 
     def get_request(self) -> tuple[socket.socket, Any]:
         accepted, address = super().get_request()
-        return BoundedSocket(accepted, self._bounds), address
+        if self._tls is None:
+            return BoundedSocket(accepted, self._bounds), address
+        secured = self._tls.wrap_socket(accepted, server_side=True, do_handshake_on_connect=False)
+        assert isinstance(secured, BoundedTlsSocket)
+        secured.limit(self._bounds)
+        return secured, address
 
     def verify_request(self, request: Any, client_address: Any) -> bool:
-        return len(self.active_associations) < _CONNECTIONS
+        if len(self.active_associations) + len(self._opening) < _CONNECTIONS:
+            return True
+        self._refused(client_address[0], "too many connections")
+        return False
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self._opening.add(request)
+        super().process_request(request, client_address)
+
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        """In the connection's own thread."""
+        try:
+            request.open()
+        except OSError as error:
+            self.shutdown_request(request)
+            if not isinstance(error, (ConnectionError, ssl.SSLEOFError)):  # it hung up by itself, or we did
+                self._refused(client_address[0], trouble(error))
+            return
+        super().finish_request(request, client_address)
+        self._opening.discard(request)
+
+    def shutdown_request(self, request: Any) -> None:
+        self._opening.discard(request)
+        super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         _LOG.warning("a DICOM connection could not be served")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from carpal.errors import InvalidArgument
 
-__all__ = ["Peer", "check_ae_title", "is_admitted", "parse_peers"]
+__all__ = ["Peer", "check_ae_title", "is_admitted", "parse_peers", "plain_address"]
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,14 @@ def is_admitted(ae_title: str, address: str, peers: tuple[Peer, ...]) -> bool:
     if not peers:
         return True
     return any(
-        peer.ae_title == ae_title and (peer.addresses is None or _plain(address) in peer.addresses) for peer in peers
+        peer.ae_title == ae_title and (peer.addresses is None or plain_address(address) in peer.addresses)
+        for peer in peers
     )
+
+
+def plain_address(address: str) -> str:
+    """An IPv4 address as such where a socket of both families shows it as IPv6."""
+    return address.removeprefix("::ffff:")
 
 
 def _peer(text: str) -> Peer:
@@ -49,9 +55,4 @@ def _peer(text: str) -> Peer:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
         raise InvalidArgument(f"--dicom-peers {text}: no such host is known") from None
-    return Peer(title, frozenset(_plain(str(entry[4][0])) for entry in found))
-
-
-def _plain(address: str) -> str:
-    """An IPv4 address as such where a socket of both families shows it as IPv6."""
-    return address.removeprefix("::ffff:")
+    return Peer(title, frozenset(plain_address(str(entry[4][0])) for entry in found))

@@ -7,7 +7,6 @@ import logging
 import os
 import signal
 import socket
-import ssl
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -30,7 +29,9 @@ from carpal.service.pool import Pool
 from carpal.service.protocol import patient_for
 from carpal.service.readings import ReadingStore
 from carpal.service.reception import Reception
+from carpal.service.refusals import Refusals
 from carpal.service.settings import Settings
+from carpal.service.tls import Identity, client_context, server_context
 from carpal.service.tokens import Tokens
 
 __all__ = ["serve", "serve_demo"]
@@ -39,7 +40,7 @@ __all__ = ["serve", "serve_demo"]
 def serve(settings: Settings, demo: Demo | None = None) -> None:
     """Serve until SIGTERM or Ctrl-C; as a demonstration nothing but that. Raises Forbidden where others could reach a
     service that asks for no token, InvalidArgument, ModelError, MissingDependency."""
-    _check_certificate(settings)
+    _check_certificates(settings)
     os.umask(0o077)
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("carpal.service").setLevel(logging.INFO)
@@ -65,7 +66,7 @@ def serve_demo(settings: Callable[[Path], Settings]) -> None:
 def _serve(settings: Settings, database: Database, demo: Demo | None) -> None:
     only = None if demo is None else demo.digests
     store = ReadingStore(database, settings.data, settings.dicom.posting, only)
-    tokens, metrics = Tokens(database), Metrics()
+    tokens, refusals, metrics = Tokens(database), Refusals(database), Metrics()
     if not settings.is_loopback and not tokens.exist():
         raise Forbidden(
             f"--host {settings.host} lets others in, so they need tokens: make one with carpal serve token add NAME"
@@ -81,7 +82,7 @@ def _serve(settings: Settings, database: Database, demo: Demo | None) -> None:
         calibration=settings.calibration,
     )
     reception = Reception(store, settings, metrics, pool.wake)
-    hub = Hub(settings, store, tokens, pool, metrics, arrivals, reception, Outbox(database), demo)
+    hub = Hub(settings, store, tokens, refusals, pool, metrics, arrivals, reception, Outbox(database), demo)
     exchange = Exchange(hub, Incoming(settings.data))
     store.blobs.sweep()
     store.shelf.sweep()
@@ -104,15 +105,16 @@ def _serve(settings: Settings, database: Database, demo: Demo | None) -> None:
         listener.close()
 
 
-def _check_certificate(settings: Settings) -> None:
+def _check_certificates(settings: Settings) -> None:
     """Before anything says that it serves. Raises InvalidArgument."""
-    certificate, key = settings.tls_cert, settings.tls_key
-    if certificate is None:
-        return
-    try:
-        ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(certificate, key)
-    except OSError:  # as ssl's own errors are, which name no file
-        raise InvalidArgument(f"{certificate} and {key} are no certificate and its key, both as PEM") from None
+    if settings.tls_cert is not None and settings.tls_key is not None:
+        server_context(Identity(settings.tls_cert, settings.tls_key))
+    node = settings.dicom.node
+    if node is not None and node.identity is not None:
+        server_context(node.identity, node.authority)
+    for destination in settings.dicom.destinations:
+        if destination.tls:
+            client_context(destination.authority, destination.identity)
 
 
 def _stop(*_: object) -> None:

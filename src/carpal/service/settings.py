@@ -13,6 +13,7 @@ from carpal.service.destinations import Destination
 from carpal.service.outbox import Posting
 from carpal.service.peers import Peer, check_ae_title
 from carpal.service.rule import Rule
+from carpal.service.tls import Identity
 
 __all__ = ["DicomSettings", "NodeSettings", "SENDABLE", "Settings", "is_loopback"]
 
@@ -25,12 +26,15 @@ def _cores() -> int:
 
 @dataclass(frozen=True)
 class NodeSettings:
-    """The DICOM node's; without ``peers`` whoever reaches it may send. Raises InvalidArgument."""
+    """The DICOM node's; without ``peers`` whoever reaches it may send. With ``identity`` it speaks TLS; with
+    ``authority``, a PEM file, only with those who show a certificate that it has signed. Raises InvalidArgument."""
 
     port: int
     host: str = "127.0.0.1"
     ae_title: str = "CARPAL"
     peers: tuple[Peer, ...] = ()
+    identity: Identity | None = None
+    authority: Path | None = None
     associations: int = 8  # at once
     object_mib: float = 128.0
     object_seconds: float = 120.0
