@@ -305,6 +305,7 @@ def test_a_row_without_a_path_is_named(phantom_png: Path, tmp_path: Path) -> Non
 def test_a_picture_that_cannot_be_written_does_not_cost_the_reading(phantom_png: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     done = carpal("read", phantom_png, "--sex", "F", "--annotate", tmp_path / "file" / "x.png", "--json")
+    assert done.returncode == 1
     (row,) = json.loads(done.stdout)
     assert row["bone_age_months"] > 0
     assert "no picture was written" in row["notes"][-1]

@@ -37,13 +37,14 @@ class Task:
 @dataclass(frozen=True, eq=False)
 class Result:
     """What came of a task: a reading, or the sentence that says why there is none; ``refused_because`` is the quality
-    gate's reason where it was the gate."""
+    gate's reason where it was the gate; ``undrawn`` that no picture could be written, as a note of the reading says."""
 
     task: Task
     reading: Reading | None
     error: str | None
     refused_because: str | None = None
     evidence: Evidence | None = None
+    undrawn: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Flat facts with the same keys whether or not the radiograph could be read."""
@@ -163,6 +164,7 @@ def _read_one(reader: Reader, task: Task, target: Path | None, with_evidence: bo
             write_annotated(radiograph, reading, target, evidence)
     except (OSError, ValueError) as error:  # the age is known all the same
         reading = replace(reading, notes=(*reading.notes, f"no picture was written: {sentence_of(error, target)}"))
+        return Result(task, reading, None, evidence=evidence, undrawn=True)
     return Result(task, reading, None, evidence=evidence)
 
 

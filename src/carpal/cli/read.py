@@ -40,7 +40,8 @@ def read(
         Optional[Path], typer.Option(metavar="FILE.png|DIR", help="Also draw each radiograph with its bone age.")
     ] = None,
 ) -> None:
-    """Read bone age. Exit code 0: all read; 1: some failed; 2: none read, or a wrong argument."""
+    """Read bone age. Exit code 0: all read; 1: some failed, or a picture was not written; 2: none read, or a wrong
+    argument."""
     from carpal import batch
     from carpal.errors import InvalidArgument
 
@@ -61,7 +62,7 @@ def read(
         )
     print(batch.format_results(results, "json" if as_json else "csv" if as_csv else "text"))
     failed = sum(result.error is not None for result in results)
-    if failed:
+    if failed or any(result.undrawn for result in results):
         raise typer.Exit(2 if failed == len(results) else 1)
 
 
