@@ -43,9 +43,8 @@ for size in $SIZES; do
   runs=()
   for fold in $FOLDS; do
     runs+=("$RUNS/fold-$fold-$size")
-    carpal train "$DATA" --out "${runs[-1]}" --backbone "$BACKBONE" --split "recipes/folds/fold-$fold.json" \
-      --group highres --init "$start" --recipe narrow --size "$size" --epochs "$TUNE" --samples-per-epoch 1250 \
-      --batch-size 16 --learning-rate 4e-4 --layer-decay 0.9 --augment 0.5 --ema-decay 0.99 --keep last
+    carpal train "$DATA" --out "${runs[-1]}" --preset fine-tune --backbone "$BACKBONE" --group highres \
+      --split "recipes/folds/fold-$fold.json" --init "$start" --size "$size" --epochs "$TUNE"
   done
   carpal evaluate "${runs[@]}" --data "$DATA" --side validation --group highres --views 3 \
     --out "results/oof/$BACKBONE-$size"

@@ -40,10 +40,8 @@ LIST
 fine() { # name, size, how many radiographs
   local out=results/scaling/$1
   [ -f "$out/metrics.json" ] && return
-  carpal train "$DATA" --out "runs/scaling/$1" --split recipes/folds/fold-4.json --group highres --backbone mobilenetv2_100 \
-    --init recipes/pretrained/mobilenetv2_100.pt --recipe narrow --size "$2" --limit "$3" --epochs 6 \
-    --samples-per-epoch 1250 --batch-size 16 --learning-rate 4e-4 --layer-decay 0.9 --augment 0.5 --ema-decay 0.99 \
-    --keep last >"runs/scaling/logs/$1" 2>&1
+  carpal train "$DATA" --out "runs/scaling/$1" --preset fine-tune --split recipes/folds/fold-4.json --group highres \
+    --init recipes/pretrained/mobilenetv2_100.pt --size "$2" --limit "$3" >"runs/scaling/logs/$1" 2>&1
   carpal evaluate "runs/scaling/$1" --data "$DATA" --group highres --side validation --out "$out"
   rm "$out"/*.png "$out"/*.html "$out"/distributions.npz # the curve needs the predictions alone
 }

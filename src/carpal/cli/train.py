@@ -28,7 +28,9 @@ def train(
     out: Annotated[Path, typer.Option(help="Run folder; an unfinished run in it goes on.")],
     preset: Annotated[
         Optional[str],
-        typer.Option(callback=_take_preset, is_eager=True, help="rsna-full, rsna-full-light: a set of options."),
+        typer.Option(
+            callback=_take_preset, is_eager=True, help="A set of options: fine-tune, rsna-full or rsna-full-light."
+        ),
     ] = None,
     backbone: Annotated[str, typer.Option(help="custom, or any network of timm's.")] = "efficientnet_lite0",
     init: Annotated[str, typer.Option(help="imagenet, random, FILE.safetensors, or another run folder.")] = "imagenet",

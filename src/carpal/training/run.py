@@ -183,7 +183,7 @@ def load_weights(network: BoneAgeNetwork, init: str) -> str:
     path = Path(init)
     if not (path.is_dir() or path.suffix == ".pt"):
         return initialise(network.backbone, network.config.backbone, init)
-    other, _ = load_checkpoint(path)
+    other, content = load_checkpoint(path)
     if asdict(other.config)["backbone"] != network.config.backbone:
         raise WeightsUnavailable(
             f"--init {init} holds a {other.config.backbone}, not a {network.config.backbone}: "
@@ -192,4 +192,5 @@ def load_weights(network: BoneAgeNetwork, init: str) -> str:
     own = network.state_dict()
     fitting = {k: v for k, v in other.state_dict().items() if k in own and own[k].shape == v.shape}
     network.load_state_dict(fitting, strict=False)
-    return f"run {path.name}: {len(fitting)} of {len(own)} tensors"
+    seen = f"{content['config']['recipe']} at {content['config']['size']} rows"  # another one is allowed, not unsaid
+    return f"run {path.name}, which saw {seen}: {len(fitting)} of {len(own)} tensors"
