@@ -17,7 +17,7 @@ demo: $(VENV)/read.installed
 	@echo "Open $(DEMO)/reading.png. The hand is drawn, not a child's: its age proves nothing."
 
 test: $(VENV)/dev.installed
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 lint: $(VENV)/dev.installed
 	$(BIN)/ruff check src tests benchmarks recipes
