@@ -9,10 +9,11 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from carpal.cli import app
+from carpal.errors import DatasetError
 from carpal.evaluation.bias import bias_table, write_bias
 from carpal.evaluation.bootstrap import Estimate
 from carpal.evaluation.figures import draw_changes
-from carpal.evaluation.predictions import Predictions, read_further_columns
+from carpal.evaluation.predictions import Predictions, read_facts, read_further_columns, write_predictions
 
 
 def predictions(n: int = 300) -> tuple[Predictions, list[str]]:
@@ -49,9 +50,37 @@ def test_the_command_reads_the_columns_of_the_table(tmp_path: Path) -> None:
     assert read_further_columns(path) == {"site": sites}
     result = CliRunner().invoke(app, ["bias", str(path), "--out", str(tmp_path / "out")])
     assert result.exit_code == 0, result.output
-    assert "Worst: boys, 96-119 months" in result.output
+    assert "Worst of the groups of 10 or more: boys, 96-119 months" in result.output
     assert (tmp_path / "out" / "bias.png").stat().st_size > 5_000
     assert "site" in (tmp_path / "out" / "bias.csv").read_text(encoding="utf-8")
+
+
+def test_what_is_known_of_the_children_may_be_another_table(tmp_path: Path) -> None:
+    found, sites = predictions()
+    path, facts = tmp_path / "predictions.csv", tmp_path / "facts.csv"
+    write_predictions(found, path)
+    lines = [f"{name},{site}" for name, site in zip(found.ids, sites, strict=True)]
+    facts.write_text("\n".join(["id,hospital", *reversed(lines), "another,C"]), encoding="utf-8")
+    assert read_facts(facts, found.ids) == {"hospital": sites}
+    result = CliRunner().invoke(app, ["bias", str(path), "--facts", str(facts), "--out", str(tmp_path / "out")])
+    assert result.exit_code == 0, result.output
+    assert "hospital" in (tmp_path / "out" / "bias.csv").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("name,site\n1,A\n", "one column id"),
+        ("id,site\n1,A\n1,B\n", "line 3: the id '1' is there twice"),
+        ("id,site\n1,A\n", "does not have 1 of 2 predictions, such as id '2'"),
+        ("id,site\n1,A,B\n", "3 cells"),
+    ],
+)
+def test_facts_that_do_not_fit_are_refused(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "facts.csv"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(DatasetError, match=message):
+        read_facts(path, ["1", "2"])
 
 
 def test_a_single_radiograph_has_no_interval_and_no_traceback(tmp_path: Path) -> None:

@@ -205,14 +205,20 @@ def bias(
     predictions: Annotated[
         Path, typer.Argument(metavar="PREDICTIONS.csv", help="A table of carpal evaluate, or yours.")
     ],
+    facts: Annotated[
+        Optional[Path], typer.Option(metavar="TABLE.csv", help="What else is known of each id: group by that, too.")
+    ] = None,
     out: Annotated[Optional[Path], typer.Option(help="Folder for the page, the table and the figure.")] = None,
 ) -> None:
     """Show whom a model reads worse, too old or too young: by sex and age, and by any further column (site, device)."""
     from carpal.evaluation.bias import bias_table, sentences, write_bias
     from carpal.evaluation.page import figure_text
-    from carpal.evaluation.predictions import read_further_columns, read_predictions
+    from carpal.evaluation.predictions import read_facts, read_further_columns, read_predictions
 
-    table = bias_table(read_predictions(predictions), read_further_columns(predictions))
+    found, columns = read_predictions(predictions), read_further_columns(predictions)
+    if facts is not None:
+        columns |= read_facts(facts, found.ids)
+    table = bias_table(found, columns)
     print("\n".join(sentences(table)))
     for cell in table.cells:
         mae, off = figure_text(cell.metrics.mae_months), figure_text(cell.metrics.bias_months, signed=True)

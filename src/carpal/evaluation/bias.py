@@ -117,10 +117,11 @@ def write_bias(table: BiasTable, out: str | Path, *, title: str) -> None:
 def sentences(table: BiasTable) -> list[str]:
     """What to know first."""
     worst, apart = table.worst, [c for c in table.cells if c.metrics.bias_months.excludes_zero]
+    among = f" of the groups of {WORST_CELL_MIN_N} or more" if worst.metrics.n >= WORST_CELL_MIN_N else ""
     said = [
         f"{table.overall.n} radiographs: MAE {figure_text(table.overall.mae_months)} months, bias "
         f"{figure_text(table.overall.bias_months, signed=True)}.",
-        f"Worst: {worst.value}, n {worst.metrics.n}, MAE {figure_text(worst.metrics.mae_months)}, bias "
+        f"Worst{among}: {worst.value}, n {worst.metrics.n}, MAE {figure_text(worst.metrics.mae_months)}, bias "
         f"{figure_text(worst.metrics.bias_months, signed=True)}.",
         f"The bias of {len(apart)} of {len(table.cells)} groups is more than chance (95 % intervals; one in twenty "
         "would be so by chance alone). By reference age, every model that errs is drawn towards the middle.",

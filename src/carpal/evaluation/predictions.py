@@ -24,7 +24,7 @@ from carpal.errors import DatasetError, InvalidArgument
 from carpal.files import replacing
 from carpal.plain import SEXES, Sex
 
-__all__ = ["Predictions", "read_further_columns", "read_predictions", "write_predictions"]
+__all__ = ["Predictions", "read_facts", "read_further_columns", "read_predictions", "write_predictions"]
 
 OLDEST_MONTHS = 240.0
 # A foreign regression may leave the scale of ages a little; ages in days leave it by far.
@@ -318,6 +318,26 @@ def read_further_columns(path: str | Path) -> dict[str, list[str]]:
     table = _Table(path, header, rows, lines)
     known = {*_REQUIRED, _REPORTED, *_INTERVAL, *_MASSES}
     return {name: table.texts(name) for name in header if name and name not in known and header.count(name) == 1}
+
+
+def read_facts(path: str | Path, ids: Sequence[str]) -> dict[str, list[str]]:
+    """What another table says of the radiographs ``ids``, by its column id: texts by column, in their order. Raises
+    DatasetError where it has no such column, an id twice, or not all of them."""
+    path = Path(path)
+    header, rows, lines = _read_cells(path)
+    if header.count("id") != 1:
+        raise DatasetError(f"{path} needs one column id, as the predictions have; it has {', '.join(header)}")
+    table = _Table(path, header, rows, lines)
+    place: dict[str, int] = {}
+    for row, name in enumerate(table.texts("id")):
+        if place.setdefault(name, row) != row:
+            raise DatasetError(f"{path} line {lines[row]}: the id {name!r} is there twice")
+    missing = [name for name in ids if name not in place]
+    if missing:
+        raise DatasetError(f"{path} does not have {len(missing)} of {len(ids)} predictions, such as id {missing[0]!r}")
+    wanted = [name for name in header if name and name not in _REQUIRED and header.count(name) == 1]
+    columns = {name: table.texts(name) for name in wanted}
+    return {name: [texts[place[i]] for i in ids] for name, texts in columns.items()}
 
 
 def _read_cells(path: Path) -> tuple[list[str], list[list[str]], list[int]]:
