@@ -23,13 +23,11 @@ RUN useradd --uid 10001 --user-group --no-create-home --home-dir /tmp --shell /u
     && install --directory --owner carpal --group carpal --mode 0700 /data
 COPY --from=build /opt/carpal /opt/carpal
 
-# One thread per worker process; what matplotlib keeps goes where may be written. ONNX Runtime's Linux builds report their
-# use to their maker unless told not to before they are loaded.
+# One thread per worker process; what matplotlib keeps goes where may be written.
 ENV PATH=/opt/carpal/bin:$PATH \
     HOME=/tmp \
     MPLCONFIGDIR=/tmp/matplotlib \
     OMP_NUM_THREADS=1 \
-    ORT_DISABLE_TELEMETRY=1 \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1
 

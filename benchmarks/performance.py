@@ -136,9 +136,8 @@ def cold_starts(path: Path, times: int = 7) -> dict[str, list[list[float]]]:
 
 def numbers_of(command: list[str]) -> list[float]:
     """What a process prints."""
-    done = subprocess.run(
-        command, capture_output=True, text=True, check=True, env=os.environ | {"OMP_NUM_THREADS": "1"}
-    )
+    env = os.environ | {"OMP_NUM_THREADS": "1", "ORT_DISABLE_TELEMETRY": "1"}
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=env)
     return [float(word) for word in done.stdout.split()]
 
 

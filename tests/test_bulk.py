@@ -30,6 +30,7 @@ from carpal.bulk.work import Item, find_work
 from carpal.cli import app
 from carpal.cli.progress import _Lines
 from carpal.errors import CarpalError, InvalidArgument
+from carpal.files import replacing
 from carpal.phantom import write_phantom
 from carpal.reader import Reader
 
@@ -92,6 +93,12 @@ def test_a_row_says_what_the_reader_says(study: Path, undisturbed: dict[str, lis
     assert (boy["sex"], boy["sex_origin"]) == ("F", "given")
 
 
+def leave_as_a_kill_does(path: Path) -> None:
+    with suppress(KeyboardInterrupt), replacing(path) as part:
+        raise KeyboardInterrupt
+    part.write_bytes(b"PAR1")
+
+
 def test_half_a_table_is_never_seen(study: Path, tmp_path: Path) -> None:
     """A part whose readings are missing, cut short or of another length is made again; its temporary files go."""
     settings = Settings(sex="F", part_rows=4)
@@ -101,7 +108,8 @@ def test_half_a_table_is_never_seen(study: Path, tmp_path: Path) -> None:
     first.unlink()
     second.write_bytes(second.read_bytes()[:-100])
     pq.write_table(pq.read_table(third).slice(1), third)
-    (tmp_path / "readings" / f".{first.name}.1234.part").write_bytes(b"PAR1")
+    leave_as_a_kill_does(first)
+    leave_as_a_kill_does(tmp_path / "failures" / fourth.name)  # of a part that another process has finished
     before = fourth.stat().st_mtime_ns
     done = run_bulk(str(study), tmp_path, settings, Workers(0))
     assert tables(tmp_path) == whole

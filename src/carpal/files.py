@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["RADIOGRAPH_SUFFIXES", "find_radiographs", "replacing"]
+__all__ = ["RADIOGRAPH_SUFFIXES", "find_radiographs", "half_written", "replacing"]
 
 RADIOGRAPH_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".dcm", ".dicom"})
 
@@ -20,19 +20,17 @@ def find_radiographs(folder: Path) -> list[Path]:
         path
         for path in folder.rglob("*")
         if not path.name.startswith(".")
-        and (path.suffix.lower() in RADIOGRAPH_SUFFIXES or _may_be_dicom(path.name))
         and path.is_file()
-        and (path.suffix.lower() in RADIOGRAPH_SUFFIXES or _is_dicom(path))
+        and (path.suffix.lower() in RADIOGRAPH_SUFFIXES or _is_nameless_dicom(path))
     )
 
 
-def _may_be_dicom(name: str) -> bool:
-    """Whether it has no suffix, or is made of numbers and dots alone. A DICOMDIR lists files and shows nothing."""
-    return name.upper() != "DICOMDIR" and ("." not in name or name.replace(".", "").isdecimal())
-
-
-def _is_dicom(path: Path) -> bool:
-    """Whether it begins with DICOM's prefix. One that cannot be opened counts: reading it says why."""
+def _is_nameless_dicom(path: Path) -> bool:
+    """Whether its name has no suffix, or is made of numbers and dots alone, and it begins with DICOM's prefix. One that
+    cannot be opened counts: reading it says why. A DICOMDIR lists files and shows nothing."""
+    name = path.name
+    if name.upper() == "DICOMDIR" or not ("." not in name or name.replace(".", "").isdecimal()):
+        return False
     try:
         with path.open("rb") as file:
             return file.read(132)[128:] == b"DICM"
@@ -60,6 +58,12 @@ def replacing(path: str | Path, *, durable: bool = False) -> Iterator[Path]:
         raise
     finally:
         part.unlink(missing_ok=True)
+
+
+def half_written(folder: Path) -> Iterator[tuple[Path, str]]:
+    """What processes that were killed in ``replacing`` left in a folder, each with the name it was to have."""
+    for path in folder.glob(".*.part"):
+        yield path, path.name[1:].rsplit(".", 3)[0]
 
 
 def _flush(path: Path) -> None:

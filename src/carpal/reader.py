@@ -202,7 +202,7 @@ def _quality_notes(quality: Quality) -> tuple[str, ...]:
 def _unsure_notes(interval: tuple[float, float]) -> tuple[str, ...]:
     if interval[1] - interval[0] <= UNSURE_MONTHS:
         return ()
-    return ("the network is unsure: of 100 radiographs that it was tested on, 99 had a narrower interval",)
+    return (f"the network is unsure: the interval spans more than {UNSURE_MONTHS:g} months, do not rely on the age",)
 
 
 def _maturity_notes(interval: tuple[float, float], sex: Sex) -> tuple[str, ...]:

@@ -88,7 +88,8 @@ def test_nothing_takes_a_click_before_its_script_is_there(page: Page, tokens: di
     """A form sent without it would be answered with JSON, and the click on a button be lost."""
     held: list[Route] = []
     page.route("**/static/login.js", lambda route: held.append(route))
-    page.goto("/login", wait_until="commit")
+    with page.expect_request("**/static/login.js"):
+        page.goto("/login", wait_until="commit")
     button = page.get_by_text("Log in", exact=True).and_(page.locator("button"))
     expect(button).to_be_visible()
     assert page.evaluate("document.documentElement.inert")

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from carpal.errors import InvalidArgument
-from carpal.files import replacing
+from carpal.files import half_written, replacing
 
 __all__ = ["PartsFolder", "claim"]
 
@@ -80,11 +80,11 @@ class PartsFolder:
         return f"table_{name}" if name in _READING | _FAILURE else name
 
     def sweep(self, indices: Sequence[int]) -> None:
-        """Remove what killed runs have left half-written of these parts."""
+        """Remove what killed runs have left half-written of these finished parts."""
         mine = {self.path("readings", index).name for index in indices}
         for table in ("readings", "failures"):
-            for left in (self.out / table).glob(".part-*.part"):
-                if left.name[1:].rsplit(".", 2)[0] in mine:
+            for left, wanted in half_written(self.out / table):
+                if wanted in mine:
                     left.unlink(missing_ok=True)
 
 

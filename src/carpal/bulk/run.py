@@ -117,7 +117,6 @@ def run_bulk(
     folder = PartsFolder(out, work.extra)
     rows = {index: min(part_rows, len(work) - index * part_rows) for index in mine}
     todo = [index for index in mine if folder.counts(index, rows[index]) is None]
-    folder.sweep(todo)
     total = sum(rows.values())
     kept = total - sum(rows[index] for index in todo)
     progress(kept, total)
@@ -131,6 +130,9 @@ def run_bulk(
             f"--out {out}: {len(mine) - len(counts)} parts that were made cannot be seen from here: does every machine "
             "write into this same folder? If so, give the same command again"
         )
+    folder.sweep(
+        mine
+    )  # now: a worker that outlives its killed run for a moment may have left something since the start
     return Summary(sum(read for read, _ in counts), sum(failed for _, failed in counts), kept)
 
 
