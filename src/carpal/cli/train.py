@@ -50,6 +50,9 @@ def train(
     batch_size: Annotated[int, typer.Option()] = 32,
     learning_rate: Annotated[float, typer.Option(help="At its highest.")] = 8e-4,
     layer_decay: Annotated[float, typer.Option(help="Learning rate from one layer to the one below.")] = 0.95,
+    frozen_layers: Annotated[
+        int, typer.Option(help="How many of the first layers (stem, stages) stay as --init left them; 0 trains all.")
+    ] = 0,
     head_epochs: Annotated[int, typer.Option(help="First train the head alone for so many epochs.")] = 0,
     patience: Annotated[int, typer.Option(help="Stop after so many epochs without gain; 0 never.")] = 0,
     keep: Annotated[str, typer.Option(help="Which epoch's weights to keep: best (on validation) or last.")] = "best",
@@ -90,6 +93,7 @@ def train(
         batch_size=batch_size,
         learning_rate=learning_rate,
         layer_decay=layer_decay,
+        frozen_layers=frozen_layers,
         head_epochs=head_epochs,
         patience=patience,
         keep=cast(Any, keep),

@@ -18,7 +18,7 @@ from torch import nn
 
 from carpal.errors import InvalidArgument, TrainingError, WeightsUnavailable
 
-__all__ = ["BACKBONES", "Backbone", "backbone", "build_backbone", "initialise"]
+__all__ = ["BACKBONES", "Backbone", "backbone", "backbone_layers", "build_backbone", "initialise"]
 
 IMAGENET = (0.449, 0.226)  # grey mean and spread of ImageNet
 HALF = (0.5, 0.5)  # what TensorFlow's networks expect
@@ -140,6 +140,17 @@ def find_backbone(name: str) -> Backbone:
 def build_backbone(name: str) -> nn.Module:
     """An untrained network; ``num_features`` is the width of its output."""
     return find_backbone(name).make()
+
+
+def backbone_layers(network: nn.Module) -> list[list[nn.Module]]:
+    """The modules of each layer, from the image on: a stem, then stages or blocks, as timm groups them; last, the head."""
+    timm_library()
+    from timm.models._manipulate import group_with_matcher
+
+    matcher = network.group_matcher(coarse=True)  # type: ignore[operator]
+    named = ((name, module) for name, module in network.named_modules() if name)
+    layers = group_with_matcher(named, matcher, return_values=True)
+    return [layers[number] for number in sorted(layers)]
 
 
 def initialise(network: nn.Module, name: str, init: str) -> str:

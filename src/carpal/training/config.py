@@ -24,6 +24,8 @@ class TrainConfig:
     radiograph of each is drawn against the others. ``split`` is a split file; without one, ``validation`` ids are held
     back; ``limit`` trains on so many ids only, drawn evenly over sex and age (0: on all). ``samples_per_epoch`` 0 means
     every radiograph once. ``layer_decay`` multiplies the learning rate from one layer of the backbone to the one below.
+    ``frozen_layers`` of them, counted from the image on as timm does (a stem, then the stages), stay as ``init`` left
+    them, running means included: for MobileNetV2, 3 make a step at 192 rows 2.3 times as fast and one at 384 rows 3.2.
     ``rare_ages`` 0 draws all ages as they come, 1 draws them evenly.
     ``keep`` says which epoch's averaged weights ``best.pt`` holds at the end: the ``best`` on the validation side, or
     the ``last``, so that a held-back fold is watched without being chosen by.
@@ -45,6 +47,7 @@ class TrainConfig:
     learning_rate: float = 1e-3
     weight_decay: float = 0.02
     layer_decay: float = 1.0
+    frozen_layers: int = 0
     warmup: float = 0.05
     final_rate: float = 0.01
     head_epochs: int = 0
@@ -91,6 +94,7 @@ _NOT_NEGATIVE = (
     "workers",
     "samples_per_epoch",
     "patience",
+    "frozen_layers",
     "rare_ages",
     "validation",
     "limit",

@@ -20,6 +20,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from carpal.distribution import expected_months
 from carpal.errors import InvalidArgument, TrainingError
+from carpal.training.backbones import backbone_layers, timm_library
 from carpal.training.batches import Batch, plain_batches, train_batches
 from carpal.training.cache import PreparedCache
 from carpal.training.config import TrainConfig
@@ -95,7 +96,8 @@ class Trainer:
         # Dropout: the same after a resume, another one in every process.
         torch.manual_seed((self.config.seed * 100_003 + epoch) * self.team.size + self.team.rank)
         self.network.train()
-        freeze_backbone(self.network, frozen=epoch < self.config.head_epochs)
+        frozen = math.inf if epoch < self.config.head_epochs else self.config.frozen_layers
+        freeze_layers(self.network.backbone, frozen)
         losses = []
         batches = train_batches(self.train_set, self.config, epoch, self.team.rank, self.team.size)
         for step, batch in enumerate(batches):
@@ -196,17 +198,17 @@ def autocast(network: BoneAgeNetwork, precision: str, device: torch.device) -> t
     return torch.autocast(device.type, torch.bfloat16, enabled=wanted)
 
 
-def freeze_backbone(network: BoneAgeNetwork, *, frozen: bool) -> None:
-    """Train the head alone, or everything."""
-    network.backbone.requires_grad_(not frozen)
-    if frozen:
-        network.backbone.eval()  # running means stay as they were
+def freeze_layers(backbone: nn.Module, count: float) -> None:
+    """The first ``count`` layers of a network in training stay as they are, running means included; the rest learns."""
+    backbone.requires_grad_(True)
+    layers = backbone_layers(backbone) if count else []
+    for layer in layers[: int(min(count, len(layers)))]:
+        for part in layer:
+            part.requires_grad_(False).eval()
 
 
 def parameter_groups(network: BoneAgeNetwork, config: TrainConfig) -> list[dict[str, Any]]:
     """Groups for AdamW with ``rate`` (share of the learning rate): head 1, the backbone less with every layer down."""
-    from carpal.training.backbones import timm_library
-
     timm_library()
     from timm.optim import param_groups_layer_decay
 
