@@ -91,8 +91,14 @@ def test_training_learns(phantom_set: Path, tmp_path: Path) -> None:
     assert history[-1]["train_loss"] < history[0]["train_loss"]
 
 
-def test_the_head_is_trained_first(phantom_set: Path, tmp_path: Path) -> None:
-    config = tiny_config(phantom_set, epochs=1, head_epochs=1)
+@pytest.mark.parametrize(
+    ("changes", "frozen"),
+    [({"head_epochs": 1}, "backbone."), ({"frozen_layers": 2}, ("backbone.blocks.0.", "backbone.blocks.1."))],
+)
+def test_what_is_frozen_stays_and_the_rest_learns(
+    phantom_set: Path, tmp_path: Path, changes: dict[str, int], frozen: str | tuple[str, ...]
+) -> None:
+    config = tiny_config(phantom_set, epochs=1, **changes)
     sides = prepare_sides(config, tmp_path / "cache")
     folder = RunFolder(tmp_path / "run")
     folder.open(config, "digest", {})
@@ -100,8 +106,13 @@ def test_the_head_is_trained_first(phantom_set: Path, tmp_path: Path) -> None:
     before = {k: v.clone() for k, v in trainer.network.state_dict().items()}
     trainer.train(lambda *step: None, lambda row: None)
     after = trainer.network.state_dict()
-    assert all(torch.equal(before[k], after[k]) for k in before if k.startswith("backbone."))
-    assert not torch.equal(before["head.raw.weight"], after["head.raw.weight"])
+    assert {k for k in before if torch.equal(before[k], after[k])} == {k for k in before if k.startswith(frozen)}
+
+
+def test_more_layers_than_there_are_cannot_be_frozen(phantom_set: Path, tmp_path: Path) -> None:
+    config = tiny_config(phantom_set, frozen_layers=40)
+    with pytest.raises(InvalidArgument, match="layers, so 40 of them cannot be frozen"):
+        train(config, prepare_sides(config, tmp_path / "cache"), tmp_path / "run")
 
 
 def test_deeper_layers_learn_more_slowly() -> None:

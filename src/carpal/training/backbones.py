@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from torch import nn
 
 from carpal.errors import InvalidArgument, TrainingError, WeightsUnavailable
 
-__all__ = ["BACKBONES", "Backbone", "backbone", "backbone_layers", "build_backbone", "initialise"]
+__all__ = ["BACKBONES", "Backbone", "backbone", "build_backbone", "freeze_layers", "initialise"]
 
 IMAGENET = (0.449, 0.226)  # grey mean and spread of ImageNet
 HALF = (0.5, 0.5)  # what TensorFlow's networks expect
@@ -142,8 +143,22 @@ def build_backbone(name: str) -> nn.Module:
     return find_backbone(name).make()
 
 
-def backbone_layers(network: nn.Module) -> list[list[nn.Module]]:
-    """The modules of each layer, from the image on: a stem, then stages or blocks, as timm groups them; last, the head."""
+def freeze_layers(network: nn.Module, count: float) -> None:
+    """The first ``count`` layers stay as they are while the network trains, running means included; the rest learns.
+
+    Layers are counted from the image on, as timm groups them: a stem, then stages or blocks. Call it after ``train()``.
+    Raises InvalidArgument.
+    """
+    network.requires_grad_(True)
+    layers = _layers(network) if count else []
+    if len(layers) < count < math.inf:
+        raise InvalidArgument(f"this network has {len(layers)} layers, so {count} of them cannot be frozen")
+    for layer in layers[: int(min(count, len(layers)))]:
+        for part in layer:
+            part.requires_grad_(False).eval()
+
+
+def _layers(network: nn.Module) -> list[list[nn.Module]]:
     timm_library()
     from timm.models._manipulate import group_with_matcher
 

@@ -20,7 +20,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from carpal.distribution import expected_months
 from carpal.errors import InvalidArgument, TrainingError
-from carpal.training.backbones import backbone_layers, timm_library
+from carpal.training.backbones import freeze_layers, timm_library
 from carpal.training.batches import Batch, plain_batches, train_batches
 from carpal.training.cache import PreparedCache
 from carpal.training.config import TrainConfig
@@ -63,6 +63,7 @@ class Trainer:
         self.network = BoneAgeNetwork(config.network)
         self.init_note = load_weights(self.network, config.init)
         _try_size(self.network, config)
+        freeze_layers(self.network.backbone, config.frozen_layers)  # a number it has not is refused now
         if isinstance(self.network.head, ClassesHead):
             self.network.head.learn_spread(torch.tensor([s.age_months for s in self.train_set.samples]))
         self.network.to(self.device)
@@ -196,15 +197,6 @@ def autocast(network: BoneAgeNetwork, precision: str, device: torch.device) -> t
     """bfloat16 where it pays: on CUDA, and on CPUs for networks of dense convolutions."""
     wanted = precision == "bfloat16" or (precision == "auto" and (device.type == "cuda" or network.bf16_on_cpu))
     return torch.autocast(device.type, torch.bfloat16, enabled=wanted)
-
-
-def freeze_layers(backbone: nn.Module, count: float) -> None:
-    """The first ``count`` layers of a network in training stay as they are, running means included; the rest learns."""
-    backbone.requires_grad_(True)
-    layers = backbone_layers(backbone) if count else []
-    for layer in layers[: int(min(count, len(layers)))]:
-        for part in layer:
-            part.requires_grad_(False).eval()
 
 
 def parameter_groups(network: BoneAgeNetwork, config: TrainConfig) -> list[dict[str, Any]]:

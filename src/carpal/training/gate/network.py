@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import cast
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
 from carpal.quality import KINDS
-from carpal.training.backbones import build_backbone, find_backbone
+from carpal.training.backbones import build_backbone, find_backbone, freeze_layers
 
 __all__ = ["GateNetwork", "Wanted"]
 
-_FROZEN = 2  # stages of the backbone
+_FROZEN = 3  # layers of the backbone: the stem and two stages
 WAYS = 8  # position: quarter turns counter-clockwise (0 to 3), and 4 more where the hand was mirrored before
 
 
@@ -35,21 +35,16 @@ class GateNetwork(nn.Module):
         kind = find_backbone(backbone)
         self.name, self.mean, self.std = backbone, kind.mean, kind.std
         self.backbone = build_backbone(backbone)
-        for layer in self._first_layers():
-            layer.requires_grad_(False)
+        freeze_layers(self.backbone, _FROZEN)
         width = cast(int, self.backbone.num_features)
         self.head = nn.Sequential(nn.Dropout(0.2), nn.Linear(width, len(KINDS) + WAYS + 1))
 
     def train(self, mode: bool = True) -> GateNetwork:
         """As usual, but for the first layers, which stay as ImageNet left them: it halves the time of a step."""
         super().train(mode)
-        for layer in self._first_layers():
-            layer.eval()
+        if mode:
+            freeze_layers(self.backbone, _FROZEN)
         return self
-
-    def _first_layers(self) -> list[nn.Module]:
-        timm_network = cast(Any, self.backbone)
-        return [timm_network.conv_stem, timm_network.bn1, *timm_network.blocks[:_FROZEN]]
 
     def outputs(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Raw outputs, for the loss."""
