@@ -1,6 +1,6 @@
 """Does training wait for data? Images per second of the loop against the same steps on random tensors.
 
-usage: python benchmarks/throughput.py [DATA] [--backbone NAME] [--size PX] [--batch-size N] [--workers N]
+usage: python benchmarks/throughput.py [DATA] [--backbone NAME] [--size PX] [--batch-size N] [--workers N] [--frozen-layers N]
 
 Blocks of steps on real batches (drawn, augmented, collated) and on random tensors take turns, so that a machine that
 slows down slows both. On a CPU without workers the process's CPU time is counted, else the wall's.
@@ -17,6 +17,7 @@ from pathlib import Path
 
 import torch
 
+from carpal.training.backbones import freeze_layers
 from carpal.training.batches import Batch, train_batches
 from carpal.training.config import TrainConfig
 from carpal.training.loop import Trainer
@@ -50,6 +51,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=256)
     parser.add_argument("--batch-size", type=int, default=16)
     parser.add_argument("--workers", type=int, default=0)
+    parser.add_argument("--frozen-layers", type=int, default=0)
     parser.add_argument("--group", default="highres")
     parser.add_argument("--cache", default="cache")
     chosen = parser.parse_args()
@@ -59,12 +61,14 @@ def main() -> None:
         size=chosen.size,
         batch_size=chosen.batch_size,
         workers=chosen.workers,
+        frozen_layers=chosen.frozen_layers,
         network=NetworkConfig(backbone=chosen.backbone),
     )
     sides = prepare_sides(config, chosen.cache)
     with tempfile.TemporaryDirectory() as folder:
         trainer = Trainer(config, sides.train, sides.validation, RunFolder(Path(folder)))
         trainer.network.train()
+        freeze_layers(trainer.network.backbone, config.frozen_layers)
         shape = (config.batch_size, 1, config.size, config.size)
         nothing = (torch.rand(shape), torch.zeros(shape[0], dtype=torch.long), torch.full((shape[0],), 120.0))
         on_cpu = trainer.device.type == "cpu" and not chosen.workers
@@ -82,7 +86,8 @@ def main() -> None:
         torch.cuda.get_device_name() if trainer.device.type == "cuda" else f"CPU, {torch.get_num_threads()} thread(s)"
     )
     seconds = "CPU second" if on_cpu else "second"
-    print(f"{chosen.backbone} at {config.size} px, batch {config.batch_size}, {chosen.workers} workers, {device}")
+    frozen = f", {config.frozen_layers} layers frozen" if config.frozen_layers else ""
+    print(f"{chosen.backbone} at {config.size} px, batch {config.batch_size}, {chosen.workers} workers, {device}{frozen}")
     print(f"training loop {real:.1f} images per {seconds}, random tensors {random:.1f}, ratio {ratio:.3f}")
 
 
