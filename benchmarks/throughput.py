@@ -1,6 +1,7 @@
 """Does training wait for data? Images per second of the loop against the same steps on random tensors.
 
-usage: python benchmarks/throughput.py [DATA] [--backbone NAME] [--size PX] [--batch-size N] [--workers N] [--frozen-layers N]
+usage: python benchmarks/throughput.py [DATA] [--backbone NAME] [--size PX] [--batch-size N] [--workers N]
+           [--frozen-layers N]
 
 Blocks of steps on real batches (drawn, augmented, collated) and on random tensors take turns, so that a machine that
 slows down slows both. On a CPU without workers the process's CPU time is counted, else the wall's.
@@ -87,7 +88,8 @@ def main() -> None:
     )
     seconds = "CPU second" if on_cpu else "second"
     frozen = f", {config.frozen_layers} layers frozen" if config.frozen_layers else ""
-    print(f"{chosen.backbone} at {config.size} px, batch {config.batch_size}, {chosen.workers} workers, {device}{frozen}")
+    setting = f"{config.size} px{frozen}, batch {config.batch_size}, {chosen.workers} workers"
+    print(f"{chosen.backbone} at {setting}, {device}")
     print(f"training loop {real:.1f} images per {seconds}, random tensors {random:.1f}, ratio {ratio:.3f}")
 
 
