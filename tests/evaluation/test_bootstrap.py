@@ -33,6 +33,14 @@ def test_the_bootstrap_agrees_with_the_formula_for_a_mean() -> None:
     assert found.high == pytest.approx(errors.mean() + half, abs=0.05)
 
 
+@pytest.mark.parametrize(("children", "given"), [(5, False), (6, True)])
+def test_so_few_children_that_chance_alone_puts_them_on_one_side_get_no_interval(children: int, given: bool) -> None:
+    found = measure(plain([3.0, 5.0, 9.0, 2.0, 8.0, 4.0][:children], [100.0] * children), resamples=200).bias_months
+    assert found.value is not None
+    assert (found.low is not None) is given
+    assert found.excludes_zero is given
+
+
 def test_a_resample_draws_as_many_children_as_there_are() -> None:
     (weights,) = row_weights(["a", "b", "c"], 100, seed=1)
     assert weights.shape == (100, 3)

@@ -16,6 +16,9 @@ from carpal.errors import InvalidArgument
 
 __all__ = ["Estimate", "estimate", "row_weights"]
 
+# The errors of five children lie all on one side of zero by chance in more than one set of twenty: a bootstrap of fewer
+# than six would call that sure.
+MIN_CHILDREN = 6
 _WEIGHTS_AT_ONCE = 4_000_000  # 32 MB of float64
 
 Statistic = Callable[[NDArray[np.float64]], NDArray[np.float64]]
@@ -65,10 +68,10 @@ def row_weights(ids: Sequence[str], resamples: int, seed: int) -> Iterator[NDArr
 def estimate(ids: Sequence[str], statistic: Statistic, resamples: int, seed: int) -> list[Estimate]:
     """Value and interval of each of K figures. ``statistic`` turns (R, N) weights into (R, K), NaN where undefined.
 
-    The interval is taken over the resamples in which the figure is defined, and is None for a single child.
+    The interval is taken over the resamples in which the figure is defined, and is None for fewer than six children.
     """
     values = statistic(np.ones((1, len(ids))))[0]
-    if len(set(ids)) < 2:
+    if len(set(ids)) < MIN_CHILDREN:
         return [Estimate(_number(v)) for v in values]
     drawn = np.concatenate([statistic(weights) for weights in row_weights(ids, resamples, seed)])
     return [_with_interval(value, column) for value, column in zip(values, drawn.T, strict=True)]
