@@ -33,9 +33,10 @@ NETWORKS = {"default": "one network", "ensemble": "two networks, at 192 and at 3
 
 def estimate(value: dict[str, Any], percent: bool = False) -> str:
     factor, unit = (100, " %") if percent else (1, "")
-    return (
-        f"{value['value'] * factor:.2f}{unit} [{value['ci_95_low'] * factor:.2f}, {value['ci_95_high'] * factor:.2f}]"
-    )
+    said = f"{value['value'] * factor:.2f}{unit}"
+    if value["ci_95_low"] is None:  # too few children for an interval
+        return said
+    return f"{said} [{value['ci_95_low'] * factor:.2f}, {value['ci_95_high'] * factor:.2f}]"
 
 
 def either(value: Any) -> str:
