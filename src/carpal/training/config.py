@@ -25,7 +25,7 @@ class TrainConfig:
     back; ``limit`` trains on so many ids only, drawn evenly over sex and age (0: on all). ``samples_per_epoch`` 0 means
     every radiograph once. ``layer_decay`` multiplies the learning rate from one layer of the backbone to the one below.
     ``frozen_layers`` of them, counted from the image on as timm does (a stem, then the stages), stay as ``init`` left
-    them, running means included: with 3 a CPU trains MobileNetV2 two to three times as fast (results/throughput.txt).
+    them, running means included: 3 spare MobileNetV2 a quarter of a step's time at 192 rows (results/throughput.txt).
     ``rare_ages`` 0 draws all ages as they come, 1 draws them evenly.
     ``keep`` says which epoch's averaged weights ``best.pt`` holds at the end: the ``best`` on the validation side, or
     the ``last``, so that a held-back fold is watched without being chosen by.
