@@ -37,11 +37,12 @@ size-64 --size 64
 size-128 --size 128
 LIST
 
+# The committed figures began with the weights that recipes/pretrained held until 2026-11-26 (13 epochs at 192 rows).
 fine() { # name, size, how many radiographs
   local out=results/scaling/$1
   [ -f "$out/metrics.json" ] && return
   carpal train "$DATA" --out "runs/scaling/$1" --preset fine-tune --split recipes/folds/fold-4.json --group highres \
-    --init recipes/pretrained/mobilenetv2_100.pt --size "$2" --limit "$3" >"runs/scaling/logs/$1" 2>&1
+    --init recipes/pretrained/mobilenetv2_100.pt --start-share 0 --size "$2" --limit "$3" >"runs/scaling/logs/$1" 2>&1
   carpal evaluate "runs/scaling/$1" --data "$DATA" --group highres --side validation --out "$out"
   rm "$out"/*.png "$out"/*.html "$out"/distributions.npz # the curve needs the predictions alone
 }

@@ -17,7 +17,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training needs the train extra")
 
-from carpal.errors import CarpalError, DatasetError, InvalidArgument, TrainingError
+from carpal.errors import CarpalError, DatasetError, InvalidArgument, TrainingError, WeightsUnavailable
 from carpal.training.augment import Augmentation
 from carpal.training.batches import draw_epoch, train_batches
 from carpal.training.config import TrainConfig, config_from_dict, read_config
@@ -60,8 +60,8 @@ def test_a_config_survives_json(phantom_set: Path) -> None:
 @pytest.mark.parametrize(
     "changes",
     [{"epochs": 0}, {"batch_size": 1}, {"learning_rate": 7.0}, {"head_epochs": 99}, {"layer_decay": 0.0},
-     {"group_weights": (1.0,)}, {"keep": "first"}, {"ema_decay": 1.0}, {"keep": "last", "patience": 2},
-     {"precision": "float8"}, {"network": NetworkConfig(target="age")}],  # type: ignore[arg-type]
+     {"group_weights": (1.0,)}, {"keep": "first"}, {"ema_decay": 1.0}, {"start_share": 1.0},
+     {"keep": "last", "patience": 2}, {"precision": "float8"}, {"network": NetworkConfig(target="age")}],  # type: ignore[arg-type]
 )  # fmt: skip
 def test_settings_that_make_no_sense_are_refused(changes: dict) -> None:
     with pytest.raises(InvalidArgument):
@@ -165,6 +165,29 @@ def test_a_run_can_start_from_another(tiny_run: Path, phantom_set: Path, tmp_pat
     config = tiny_config(phantom_set, epochs=1, init=str(tiny_run), size=80)
     history = train(config, prepare_sides(config, tmp_path / "cache"), tmp_path / "run")
     assert len(history) == 1
+
+
+def test_what_is_kept_may_lie_between_start_and_end(tiny_run: Path, phantom_set: Path, tmp_path: Path) -> None:
+    kept = {}
+    for share in (0.0, 0.25):
+        config = tiny_config(phantom_set, epochs=1, init=str(tiny_run), start_share=share)
+        train(config, prepare_sides(config, tmp_path / "cache"), tmp_path / str(share))
+        kept[share] = load_checkpoint(tmp_path / str(share))[0].state_dict()
+    start = load_checkpoint(tiny_run)[0].state_dict()
+    for name, learned in kept[0.0].items():
+        between = 0.25 * start[name] + 0.75 * learned if learned.is_floating_point() else learned
+        torch.testing.assert_close(kept[0.25][name], between, msg=name)
+
+
+@pytest.mark.parametrize("target", [None, "classes"])
+def test_a_start_that_is_another_network_is_no_part_of_what_is_kept(
+    tiny_run: Path, phantom_set: Path, tmp_path: Path, target: str | None
+) -> None:
+    config = tiny_config(phantom_set, start_share=0.2)
+    if target is not None:
+        config = replace(config, init=str(tiny_run), network=replace(config.network, target=target))
+    with pytest.raises(WeightsUnavailable, match="--start-share 0"):
+        train(config, prepare_sides(config, tmp_path / "cache"), tmp_path / "run")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL on Windows")

@@ -53,6 +53,9 @@ def train(
     frozen_layers: Annotated[
         int, typer.Option(help="How many of the first layers (stem, stages) stay as --init left them; 0 trains all.")
     ] = 0,
+    start_share: Annotated[
+        float, typer.Option(help="Share of --init's weights in those that are kept; 0 keeps what was learned.")
+    ] = 0.0,
     head_epochs: Annotated[int, typer.Option(help="First train the head alone for so many epochs.")] = 0,
     patience: Annotated[int, typer.Option(help="Stop after so many epochs without gain; 0 never.")] = 0,
     keep: Annotated[str, typer.Option(help="Which epoch's weights to keep: best (on validation) or last.")] = "best",
@@ -94,6 +97,7 @@ def train(
         learning_rate=learning_rate,
         layer_decay=layer_decay,
         frozen_layers=frozen_layers,
+        start_share=start_share,
         head_epochs=head_epochs,
         patience=patience,
         keep=cast(Any, keep),

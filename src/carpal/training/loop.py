@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterable
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -61,11 +62,12 @@ class Trainer:
         torch.manual_seed(config.seed)
         self.device = pick_device(config.device, self.team.local_rank)
         self.network = BoneAgeNetwork(config.network)
-        self.init_note = load_weights(self.network, config.init)
+        self.init_note = load_weights(self.network, config.init, whole=config.start_share > 0)
         _try_size(self.network, config)
         freeze_layers(self.network.backbone, config.frozen_layers)  # a number it has not is refused now
         if isinstance(self.network.head, ClassesHead):
             self.network.head.learn_spread(torch.tensor([s.age_months for s in self.train_set.samples]))
+        self.start = {name: tensor.clone() for name, tensor in self.network.state_dict().items()}
         self.network.to(self.device)
         self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in torch's stubs
         self.averaged = AveragedModel(
@@ -141,14 +143,15 @@ class Trainer:
 
     def _finish_epoch(self, epoch: int, loss: float, seconds: float) -> None:
         row = {"epoch": epoch + 1, "train_loss": loss, "seconds": seconds}
-        row = self.team.share(row | self._validate() if self.team.leads else row)
+        kept = mixed(self.averaged.module, self.start, self.config.start_share)
+        row = self.team.share(row | self._validate(kept) if self.team.leads else row)
         row["learning_rate"] = self.config.learning_rate * self._rate((epoch + 1) * self.steps - 1)
         best = min((r["validation_mae"] for r in self.history), default=math.inf)
         self.history.append(row)
         if not self.team.leads:
             return
         if self.config.keep == "last" or row["validation_mae"] < best:
-            self.folder.save_best(self.averaged.module, self.config, row)
+            self.folder.save_best(kept, self.config, row)
         state = {
             "network": self.network.state_dict(),
             "averaged": self.averaged.state_dict(),
@@ -157,9 +160,9 @@ class Trainer:
         }
         self.folder.save_last(state, self.history)
 
-    def _validate(self) -> dict[str, float]:
+    def _validate(self, network: nn.Module) -> dict[str, float]:
         ages = np.array([s.age_months for s in self.validation_set.samples])
-        errors = expected_months(predict(self.averaged.module, self.validation_set, self.device)) - ages
+        errors = expected_months(predict(network, self.validation_set, self.device)) - ages
         row = {"validation_mae": float(np.abs(errors).mean()), "validation_bias": float(errors.mean())}
         groups = sorted({s.group for s in self.validation_set.samples})
         if len(groups) > 1:
@@ -191,6 +194,15 @@ def _try_size(network: BoneAgeNetwork, config: TrainConfig) -> None:
             network.eval()(torch.zeros(2, 1, *run_recipe(config).shape), torch.tensor([0, 1]))
     except (RuntimeError, AssertionError, ValueError) as error:
         raise InvalidArgument(f"{config.network.backbone} cannot take radiographs of {config.size} px") from error
+
+
+def mixed(network: nn.Module, start: dict[str, torch.Tensor], share: float) -> nn.Module:
+    """A copy of ``network`` with weights and running statistics ``share`` of the way back to ``start``."""
+    copy = deepcopy(network)
+    for name, tensor in copy.state_dict().items():
+        if tensor.is_floating_point():
+            tensor.lerp_(start[name].to(tensor.device), share)
+    return copy
 
 
 def autocast(network: BoneAgeNetwork, precision: str, device: torch.device) -> torch.autocast:

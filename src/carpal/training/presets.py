@@ -21,6 +21,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "learning_rate": 4e-4,
         "layer_decay": 0.9,
         "ema_decay": 0.99,
+        "start_share": 0.2,
         "augment": 0.5,
         "keep": "last",
     },

@@ -178,10 +178,15 @@ def load_checkpoint(path: str | Path) -> tuple[BoneAgeNetwork, dict[str, Any]]:
     return network.eval(), content
 
 
-def load_weights(network: BoneAgeNetwork, init: str) -> str:
-    """Start a network from ``random``, ``imagenet``, a backbone's safetensors file, or another run's best.pt."""
+def load_weights(network: BoneAgeNetwork, init: str, *, whole: bool = False) -> str:
+    """Start a network from ``random``, ``imagenet``, a backbone's safetensors file, or another run's best.pt.
+
+    ``whole`` asks for its sex embedding and head too. Returns a sentence on what was done. Raises WeightsUnavailable.
+    """
     path = Path(init)
     if not (path.is_dir() or path.suffix == ".pt"):
+        if whole:
+            raise WeightsUnavailable(f"--init {init} cannot read ages yet, so no part of it is kept: --start-share 0")
         return initialise(network.backbone, network.config.backbone, init)
     other, content = load_checkpoint(path)
     if asdict(other.config)["backbone"] != network.config.backbone:
@@ -191,6 +196,8 @@ def load_weights(network: BoneAgeNetwork, init: str) -> str:
         )
     own = network.state_dict()
     fitting = {k: v for k, v in other.state_dict().items() if k in own and own[k].shape == v.shape}
+    if whole and len(fitting) < len(own):
+        raise WeightsUnavailable(f"--init {init} is another network, so no part of it is kept: --start-share 0")
     network.load_state_dict(fitting, strict=False)
     seen = f"{content['config']['recipe']} at {content['config']['size']} rows"  # another one is allowed, not unsaid
     return f"run {path.name}, which saw {seen}: {len(fitting)} of {len(own)} tensors"
