@@ -57,8 +57,8 @@ th, td { text-align: left; padding: .3rem .9rem .3rem 0; border-bottom: 1px soli
 th { font-weight: 600; white-space: nowrap; }
 td.n, th.n { text-align: right; white-space: nowrap; }
 summary { cursor: pointer; margin: .75rem 0; }
-@media print { h2 { break-after: avoid; } figure { break-inside: avoid; } .scroll { overflow: visible; }
-  table { font-size: .7rem; } th, td { padding-right: .5rem; } }
+@media print { h2 { break-after: avoid; } figure { break-inside: avoid; } img { max-height: 20cm; width: auto; }
+  .scroll { overflow: visible; } table { font-size: .7rem; } th, td { padding-right: .5rem; } }
 </style>
 </head>
 <body>
