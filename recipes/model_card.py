@@ -60,7 +60,11 @@ def main(model: str, out_of_fold: Path, locked: Path) -> None:
         ),
         ("preparation", f"`{json.dumps(recipe_to_dict(facts.recipe))}`"),
         ("views averaged", ", ".join(view or "as it is" for view in facts.views)),
-        ("trained on", f"{either(card['train_images'])} images of the RSNA 2017 training set, 11,025 thumbnails first"),
+        (
+            "trained on",
+            f"{either(card['train_images'])} images of the RSNA 2017 training set, 11,025 thumbnails first; each "
+            "weight lies a fifth of the way back to that of the thumbnails",
+        ),
         ("data SHA-256", f"`{either(card['data_digest'])}`"),
         ("made by", "`recipes/crossval.sh`, `recipes/ship.sh`"),
         ("licence of the weights", card["licence"]),
@@ -72,7 +76,8 @@ def main(model: str, out_of_fold: Path, locked: Path) -> None:
     print("*Out of fold*: five networks of this recipe, each on the fifth of the 986 radiographs that it did not see "
           "(`recipes/crossval.sh`; intervals calibrated on the other folds). *Locked fold*: the shipped file itself on "
           "the fifth that it did not see; as that fold has been looked at in the choice of sizes, out of fold is the "
-          "surer figure. *Age as reported*: what a reader of an atlas would report, heaped on its plates as the "
+          "surer figure, though one setting (how far back the weights lie, of four tried) was chosen there. *Age as "
+          "reported*: what a reader of an atlas would report, heaped on its plates as the "
           "references are.\n")  # fmt: skip
     print(f"| | out of fold, n {oof['overall']['n']} | locked fold, n {held_back['overall']['n']} |\n|---|---|---|")
     for title, name, percent in FIGURES:
