@@ -20,10 +20,11 @@ def carpal(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedP
     return subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=cwd)
 
 
-def test_one_radiograph_is_one_line(phantom_png: Path) -> None:
+def test_one_radiograph_is_one_line_and_its_notes(phantom_png: Path) -> None:
     done = carpal("read", phantom_png, "--sex", "F")
     assert done.returncode == 0, done.stderr
-    (line,) = done.stdout.splitlines()
+    line, *notes = done.stdout.splitlines()
+    assert all(note.startswith("  note: ") for note in notes)
     assert line.startswith(str(phantom_png))
     for part in ("months", " y ", "90 % interval", "sex F, given", "model default"):
         assert part in line
