@@ -27,7 +27,7 @@ class TrainConfig:
     ``frozen_layers`` of them, counted from the image on as timm does (a stem, then the stages), stay as ``init`` left
     them, running means included: 3 spare MobileNetV2 a quarter of a step's time at 192 rows (results/throughput.txt).
     ``start_share`` is the share of the weights ``init`` gave in those that are kept, the rest being what was learned:
-    a network between the two errs less on other radiographs than the one that learned a few hundred by heart.
+    what learned a few hundred radiographs by heart may err more on others than a network between (results/LOG.md).
     ``rare_ages`` 0 draws all ages as they come, 1 draws them evenly.
     ``keep`` says which epoch's averaged weights ``best.pt`` holds at the end: the ``best`` on the validation side, or
     the ``last``, so that a held-back fold is watched without being chosen by.

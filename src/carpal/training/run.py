@@ -92,7 +92,7 @@ class RunFolder:
             torch.save(values, part)
 
     def save_best(self, network: nn.Module, config: TrainConfig, metrics: dict[str, float]) -> None:
-        """The averaged weights with what is needed to use them."""
+        """The weights that are kept, with what is needed to use them."""
         weights = {k: v.cpu().contiguous() for k, v in network.state_dict().items()}
         content = {"weights": weights, "config": _plain(config.to_dict()), "metrics": metrics}
         self._save("best.pt", content)
