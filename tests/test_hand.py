@@ -36,6 +36,27 @@ def test_a_bright_surround_is_not_the_hand(corner: tuple[int, int]) -> None:
     assert np.hypot(hand.palm[0] - left - column, hand.palm[1] - top - row) < 1.3 * hand.palm_radius
 
 
+@pytest.mark.parametrize("share", [0.2, 0.8])
+def test_an_edge_that_the_hand_crosses_is_not_a_side_of_the_field(share: float) -> None:
+    """Some films were exposed twice, or lie half on a plate: darker beyond an edge, but the hand goes on."""
+    film = make_phantom(130, "F", seed=3).radiograph.pixels.copy()
+    whole = find_hand(film)
+    edge = round(share * film.shape[0])
+    film[slice(None, edge) if share < 0.5 else slice(edge, None)] *= 0.7
+    hand = find_hand(film)
+    assert whole is not None
+    assert hand is not None
+    assert np.count_nonzero(hand.mask & whole.mask) > 0.97 * np.count_nonzero(whole.mask)
+
+
+@pytest.mark.parametrize(("radiograph", "least"), [("3970", 0.2), ("8108", 0.4)])
+def test_real_hands_whose_bones_alone_were_taken_once(shared: Path, radiograph: str, least: float) -> None:
+    """A thumb that touches a bright frame; a film exposed twice. ``least`` is the hand's share of the film."""
+    hand = find_hand(read_radiograph(shared / "rsna" / "highres" / f"{radiograph}.jpg").pixels)
+    assert hand is not None
+    assert hand.mask.mean() > least
+
+
 @pytest.mark.parametrize("degrees", [-25, -12, 12, 25])
 def test_measures_the_tilt(degrees: float) -> None:
     pixels = make_phantom(130, "M", seed=1).radiograph.pixels

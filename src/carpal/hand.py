@@ -22,6 +22,10 @@ _LEVELS = 11
 _BRIGHT = 190  # of 255, after stretching: bone reaches it, skin does not
 _BONES_ALONE = 0.31
 _CLEAR = 120.0  # grey levels per pixel, as Sobel counts: an edge that is clearer counts for no more
+_BESIDE = 5.0  # pixels from an edge of the field, to compare its two sides
+_PLAIN = 20.0  # grey levels of spread: less is a background
+_ALIKE = 0.85  # correlation of the two sides
+_SKIN = 0.88  # of what bones alone score, the skin around them scores at least so much: it may touch the frame
 _AS_GOOD = 0.8  # a hand that includes a bright surround scores too high for its sharp edges
 
 
@@ -153,11 +157,30 @@ def _collimated_field(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
             continue
         if not upright and (length < 0.25 * width or to_centre < 0.28 * height):
             continue
-        _cut_half_plane(field, (x1, y1), (nx, ny), keep=2.5)
+        if not _goes_on(grey, (x1, y1), (nx, ny)):
+            _cut_half_plane(field, (x1, y1), (nx, ny), keep=2.5)
     margin = 2
     field[:margin] = field[-margin:] = 0
     field[:, :margin] = field[:, -margin:] = 0
     return field
+
+
+def _goes_on(grey: NDArray[np.uint8], point: tuple[float, float], normal: tuple[float, float]) -> bool:
+    """Whether what lies inside an edge goes on beyond it: a film exposed twice, or the edge of a plate."""
+    height, width = grey.shape
+    along = np.arange(-max(height, width), max(height, width))
+    sides = []
+    for away in (-_BESIDE, _BESIDE):
+        x = np.rint(point[0] + away * normal[0] - along * normal[1]).astype(int)
+        y = np.rint(point[1] + away * normal[1] + along * normal[0]).astype(int)
+        sides.append((x, y, (x >= 0) & (x < width) & (y >= 0) & (y < height)))
+    both = sides[0][2] & sides[1][2]
+    if np.count_nonzero(both) < 0.5 * min(height, width):
+        return False
+    outside, inside = (grey[y[both], x[both]].astype(np.float32) for x, y, _ in sides)
+    if min(outside.std(), inside.std()) < _PLAIN:
+        return False
+    return float(np.corrcoef(outside, inside)[0, 1]) > _ALIKE
 
 
 def _bright_surround(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -187,7 +210,7 @@ def _cut_half_plane(
 
 def _silhouette(grey: NDArray[np.uint8], field: NDArray[np.uint8]) -> tuple[NDArray[np.uint8] | None, float]:
     """The most hand-like bright component over a ladder of thresholds, holes filled, (h, w) uint8 0/1; and how much it
-    is like a hand."""
+    is like a hand. Of bones alone and the skin around them it is the skin."""
     inside = grey[field > 0]
     if inside.size < 0.1 * grey.size:
         return None, 0.0
@@ -195,19 +218,33 @@ def _silhouette(grey: NDArray[np.uint8], field: NDArray[np.uint8]) -> tuple[NDAr
     gradient = cv2.min(gradient, _CLEAR)
     low, high = np.percentile(inside, (5, 92))
     inner = cv2.erode(field, np.ones((5, 5), np.uint8), borderValue=0)  # what touches its rim touches the frame
-    best, best_score = None, 0.0
+    outlines: list[tuple[float, NDArray[np.int32]]] = []
     shown = grey * field
     for level in np.linspace(low + 0.06 * (high - low), low + 0.8 * (high - low), _LEVELS):
         _, mask = cv2.threshold(shown, int(level), 1, cv2.THRESH_BINARY)
         mask = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
         contours, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-        for contour in contours:
-            score = _likeness(contour, gradient, inner)
-            if score > best_score:
-                best, best_score = contour, score
-    if best is None:
+        outlines += [(_likeness(contour, gradient, inner), contour) for contour in contours]
+    outlines.sort(key=lambda scored: -scored[0])
+    if not outlines or outlines[0][0] == 0:
         return None, 0.0
-    return cv2.drawContours(np.zeros_like(grey), [best], -1, 1, cv2.FILLED), best_score
+    best_score, best = outlines[0]
+    mask = _filled(best, grey)
+    if _slenderness(mask) < _BONES_ALONE:
+        for score, contour in outlines:
+            if score > _SKIN * best_score and cv2.contourArea(contour) > 1.5 * cv2.contourArea(best):
+                skin = _filled(contour, grey)
+                if _slenderness(skin) >= _BONES_ALONE and np.count_nonzero(skin & mask) > 0.97 * np.count_nonzero(mask):
+                    return skin, score
+    return mask, best_score
+
+
+def _filled(contour: NDArray[np.int32], grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return cv2.drawContours(np.zeros_like(grey), [contour], -1, 1, cv2.FILLED)
+
+
+def _slenderness(mask: NDArray[np.uint8]) -> float:
+    return float(cv2.distanceTransform(mask, cv2.DIST_L2, 5).max() / np.sqrt(mask.sum()))
 
 
 def _likeness(contour: NDArray[np.int32], gradient: NDArray[np.float32], inner: NDArray[np.uint8]) -> float:
