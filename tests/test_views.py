@@ -30,6 +30,17 @@ def test_what_the_names_say(hands: np.ndarray) -> None:
     area = {view: (seen_as(hands, view) > 20).mean() for view in VIEWS}
     assert area["smaller-mirror"] < 0.95 * area[""]
     assert area["larger"] > 1.05 * area[""]
+    # Both end up turned clockwise, so that the upper half moves to the right of the lower one.
+    columns = np.arange(hands.shape[2])
+
+    def leans(view: str) -> float:
+        half = hands.shape[1] // 2
+        seen = seen_as(hands, view).astype(float)
+        top, bottom = seen[:, :half].sum(axis=(0, 1)), seen[:, half:].sum(axis=(0, 1))
+        return float(bottom @ columns / bottom.sum() - top @ columns / top.sum())
+
+    assert leans("turned") < leans("") - 3
+    assert leans("turned-mirror") < leans("mirror") - 3
 
 
 def test_every_set_is_made_of_known_views() -> None:

@@ -32,7 +32,10 @@ Groups = Annotated[
 Cache = Annotated[Path, typer.Option(help="Folder for prepared radiographs; may be shared by runs.")]
 Split = Annotated[Optional[Path], typer.Option(metavar="FILE.json", help="Which ids are held back.")]
 Views = Annotated[
-    int, typer.Option(help="Views of each radiograph to average: 1, 2 (mirrored too) or 3 (smaller and larger too).")
+    int,
+    typer.Option(
+        help="Views of each radiograph to average: 1, 2 (mirrored), 3 (smaller and larger) or 6 (turned too)."
+    ),
 ]
 
 
