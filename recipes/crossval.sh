@@ -6,7 +6,7 @@
 # The last epoch is kept, so a fold is watched but nothing is chosen by it. Kill it whenever you like: the same command goes on.
 # usage: recipes/crossval.sh BACKBONE WEIGHTS [DATA] [FOLDS] [SIZES]
 #
-# What is shipped, all five folds (192 rows are `default`, both together are `ensemble`), from the thumbnail stages:
+# What is shipped, all five folds (192 rows are `default`, both with six views are `ensemble`), from the thumbnail stages:
 #   recipes/crossval.sh mobilenetv2_100 recipes/pretrained/mobilenetv2_100.pt ../shared/rsna "0 1 2 3 4" 192
 #   recipes/crossval.sh mobilenetv2_100 recipes/pretrained/mobilenetv2_100-384.pt ../shared/rsna "0 1 2 3 4" 384
 # `default` from nothing, fold 4 alone, which is the shipped one (results/reproduction.txt):
@@ -59,6 +59,7 @@ for size in $SIZES; do
     carpal train "$DATA" --out "${runs[-1]}" --preset fine-tune --backbone "$BACKBONE" --group highres \
       --split "recipes/folds/fold-$fold.json" --init "$start" --size "$size" --frozen-layers "$frozen" --epochs "$TUNE"
   done
-  carpal evaluate "${runs[@]}" --data "$DATA" --side validation --group highres --views 3 \
-    --out "results/oof/$BACKBONE-$size"
+  evaluate=(carpal evaluate "${runs[@]}" --data "$DATA" --side validation --group highres)
+  "${evaluate[@]}" --views 3 --out "results/oof/$BACKBONE-$size"
+  "${evaluate[@]}" --views 6 --out "results/oof/$BACKBONE-$size-six"
 done
