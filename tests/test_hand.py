@@ -57,6 +57,18 @@ def test_real_hands_whose_bones_alone_were_taken_once(shared: Path, radiograph: 
     assert hand.mask.mean() > least
 
 
+def test_a_white_border_does_not_hide_where_a_real_film_ends(shared: Path) -> None:
+    """Both sides of the film's own edge are white at its ends, and yet nothing of the hand goes on beyond it."""
+    film = read_radiograph(shared / "rsna" / "highres" / "3878.jpg").pixels
+    rows, columns = (round(0.2 * side) for side in film.shape)
+    bordered = cv2.copyMakeBorder(film, rows, rows, columns, columns, cv2.BORDER_CONSTANT, value=1.0)
+    alone, hand = find_hand(film), find_hand(bordered)
+    assert alone is not None
+    assert hand is not None
+    area, beside = (found.mask.sum() * found.scale**2 for found in (alone, hand))
+    assert beside == pytest.approx(area, rel=0.1)
+
+
 @pytest.mark.parametrize("degrees", [-25, -12, 12, 25])
 def test_measures_the_tilt(degrees: float) -> None:
     pixels = make_phantom(130, "M", seed=1).radiograph.pixels

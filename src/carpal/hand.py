@@ -23,6 +23,7 @@ _BRIGHT = 190  # of 255, after stretching: bone reaches it, skin does not
 _BONES_ALONE = 0.31
 _CLEAR = 120.0  # grey levels per pixel, as Sobel counts: an edge that is clearer counts for no more
 _BESIDE = 5.0  # pixels from an edge of the field, to compare its two sides
+_SAME = 3.0  # grey levels
 _PLAIN = 20.0  # grey levels of spread: less is a background
 _ALIKE = 0.85  # correlation of the two sides
 _SKIN = 0.88  # of what bones alone score, the skin around them scores at least so much: it may touch the frame
@@ -175,9 +176,12 @@ def _goes_on(grey: NDArray[np.uint8], point: tuple[float, float], normal: tuple[
         y = np.rint(point[1] + away * normal[1] + along * normal[0]).astype(int)
         sides.append((x, y, (x >= 0) & (x < width) & (y >= 0) & (y < height)))
     both = sides[0][2] & sides[1][2]
-    if np.count_nonzero(both) < 0.5 * min(height, width):
-        return False
     outside, inside = (grey[y[both], x[both]].astype(np.float32) for x, y, _ in sides)
+    differs = np.flatnonzero(abs(outside - inside) > _SAME)  # beyond its ends there is no edge
+    if differs.size < 0.1 * min(height, width):
+        return False
+    edge = slice(differs[0], differs[-1] + 1)
+    outside, inside = outside[edge], inside[edge]
     if min(outside.std(), inside.std()) < _PLAIN:
         return False
     return float(np.corrcoef(outside, inside)[0, 1]) > _ALIKE
