@@ -76,7 +76,7 @@ def main(model: str, out_of_fold: Path, locked: Path) -> None:
     print("*Out of fold*: five networks of this recipe, each on the fifth of the 986 radiographs that it did not see "
           "(`recipes/crossval.sh`; intervals calibrated on the other folds). *Locked fold*: the shipped file itself on "
           "the fifth that it did not see; as that fold has been looked at in the choice of sizes, out of fold is the "
-          "surer figure, though one setting (how far back the weights lie, of four tried) and the views of the ensemble "
+          "surer figure, though one setting (how far back the weights lie, of four tried) and the ensemble's views "
           "were chosen there, and two outlines mended that stood out there. *Age as reported*: what a reader of an "
           "atlas would report, heaped on its plates as the references are.\n")  # fmt: skip
     print(f"| | out of fold, n {oof['overall']['n']} | locked fold, n {held_back['overall']['n']} |\n|---|---|---|")
