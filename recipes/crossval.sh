@@ -25,13 +25,17 @@ SMALL=${SMALL:-6} # epochs at 128 px
 LONG=${LONG:-16}  # epochs at 192 x 160 px with frozen layers
 LARGE=${LARGE:-5} # epochs at 384 x 320 px
 TUNE=${TUNE:-6}   # epochs of 1,250 draws on a fold
+PROCESSES=${PROCESSES:-1} # that train one thumbnail network together, 32 radiographs a step between them
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1} # two networks side by side beat one on two cores
 RUNS=runs/$BACKBONE
 
 thumbnails() { # run, what differs
   local run=$1
   shift
-  carpal train "$DATA" --out "$RUNS/$run" --backbone "$BACKBONE" --split recipes/folds/thumbnails.json --group lowres "$@"
+  local train=(carpal train)
+  if [ "$PROCESSES" -gt 1 ]; then train=(torchrun --standalone --nproc_per_node "$PROCESSES" -m carpal train); fi
+  "${train[@]}" "$DATA" --out "$RUNS/$run" --backbone "$BACKBONE" --split recipes/folds/thumbnails.json --group lowres \
+    --batch-size $((32 / PROCESSES)) "$@"
 }
 if [ "${WEIGHTS##*.}" != pt ]; then
   thumbnails thumbnails-128 --init "$WEIGHTS" --size 128 --epochs "$SMALL" --learning-rate 8e-4 --layer-decay 0.95 \

@@ -20,7 +20,7 @@ one() { # name, then what differs
   carpal train "$DATA" --out "runs/scaling/$name" --split recipes/folds/development.json --group lowres \
     "${options[@]}" "$@" >"runs/scaling/logs/$name" 2>&1
   carpal evaluate "runs/scaling/$name" --data "$DATA" --group lowres --side test --out "$out"
-  rm "$out"/*.png "$out"/*.html "$out"/distributions.npz # the curve needs the predictions alone
+  rm "$out"/*.png "$out"/*.html "$out"/report.md "$out"/distributions.npz # the curve needs the predictions alone
 }
 export -f one
 
@@ -44,7 +44,7 @@ fine() { # name, size, how many radiographs
   carpal train "$DATA" --out "runs/scaling/$1" --preset fine-tune --split recipes/folds/fold-4.json --group highres \
     --init recipes/pretrained/mobilenetv2_100.pt --start-share 0 --size "$2" --limit "$3" >"runs/scaling/logs/$1" 2>&1
   carpal evaluate "runs/scaling/$1" --data "$DATA" --group highres --side validation --out "$out"
-  rm "$out"/*.png "$out"/*.html "$out"/distributions.npz # the curve needs the predictions alone
+  rm "$out"/*.png "$out"/*.html "$out"/report.md "$out"/distributions.npz # the curve needs the predictions alone
 }
 export -f fine
 

@@ -346,6 +346,7 @@ def test_a_million_rows_are_listed_in_little_memory(tmp_path: Path) -> None:
         ("", "needs columns path and sex"),
         ("path;sex\na.png;F\n", "path and sex, separated by commas"),
         ("path,sex,Sex\na.png,M,F\n", "two columns are called sex"),
+        ("path,sex\na.png,F,M\n", "row 1 has more cells than the header"),
         (b"\xff\xfe\x00\x01", "not a readable CSV table: save it as CSV in UTF-8"),
     ],
 )

@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 import json
 import os
+import struct
 import subprocess
 import sys
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -293,6 +295,25 @@ def test_a_picture_that_carpal_drew_is_never_read_as_a_radiograph(phantom_png: P
     done = carpal("read", tmp_path / "hand-bone-age.png", "--sex", "F")
     assert done.returncode == 2
     assert "a picture that carpal drew" in done.stdout
+
+
+def test_one_bad_file_of_a_folder_spoils_no_other(phantom_png: Path, tmp_path: Path) -> None:
+    (tmp_path / "hand.png").write_bytes(phantom_png.read_bytes())
+    size = struct.pack(">II", 100_000, 100_000) + bytes([8, 0, 0, 0, 0])
+    chunk = b"IHDR" + size
+    bomb = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + chunk + struct.pack(">I", zlib.crc32(chunk))
+    (tmp_path / "bomb.png").write_bytes(bomb)
+    (tmp_path / "gone.png").symlink_to(tmp_path / "nowhere.png")
+    (tmp_path / "two\nlines.png").write_bytes(b"no picture")
+    os.mkfifo(tmp_path / "pipe.png")
+    done = carpal("read", tmp_path, "--sex", "F")
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    lines = [line for line in done.stdout.splitlines() if not line.startswith("  ")]
+    assert len(lines) == 5 and sum("NOT READ" in line for line in lines) == 4
+    too_long = tmp_path / ("x" * 300 + ".png")
+    done = carpal("read", tmp_path / "hand.png", too_long, "--sex", "F", "--json")
+    assert done.returncode == 1
+    assert [row["error"] is None for row in json.loads(done.stdout)] == [True, False]
 
 
 def test_a_row_without_a_path_is_named(phantom_png: Path, tmp_path: Path) -> None:

@@ -176,7 +176,7 @@ def test_two_files_of_one_name_are_not_mixed_up(phantom_dicom: Path, tmp_path: P
         shutil.copy(phantom_dicom, tmp_path / folder / "hand.dcm")
     done = carpal(tmp_path / "a" / "hand.dcm", tmp_path / "b" / "hand.dcm", "-o", tmp_path / "out")
     assert isinstance(done.exception, InvalidArgument)
-    assert "same file name" in str(done.exception)
+    assert "differ only in folder or suffix" in str(done.exception)
 
 
 @pytest.mark.parametrize(

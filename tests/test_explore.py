@@ -81,13 +81,13 @@ def ordinary(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def index(ordinary: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page of the ordinary set."""
-    return explore(read_dataset(ordinary), tmp_path_factory.mktemp("pages") / "page")
+    return explore(read_dataset(ordinary), tmp_path_factory.mktemp("pages") / "page").page
 
 
 def test_the_page_tells_counts_problems_and_figures_of_an_ordinary_set(ordinary: Path, tmp_path: Path) -> None:
     before = snapshot(ordinary)
     told: list[tuple[int, int]] = []
-    index = explore(read_dataset(ordinary), tmp_path / "page", progress=lambda *step: told.append(step))
+    index = explore(read_dataset(ordinary), tmp_path / "page", progress=lambda *step: told.append(step)).page
     assert index == tmp_path / "page" / "index.html"
     assert snapshot(ordinary) == before
     assert told == sorted(told) and told[-1][0] == told[-1][1]
@@ -135,7 +135,7 @@ def test_the_first_fifty_of_many_problems_are_on_the_page(tmp_path: Path) -> Non
     root = write_set(tmp_path / "set", [("1", 100, True), ("2", 100, False)])
     with (root / "boneage-training-dataset.csv").open("a", newline="") as handle:
         csv.writer(handle).writerows((f"missing{k:03d}", 100, True) for k in range(70))
-    page = Page(explore(read_dataset(root), tmp_path / "page"))
+    page = Page(explore(read_dataset(root), tmp_path / "page").page)
     assert "Show the first 50 of 70" in page.text
     assert "missing049" in page.text and "missing050" not in page.text
     assert (tmp_path / "page" / "problems.csv").read_text().count("no-image") == 70
@@ -155,7 +155,7 @@ def test_the_first_fifty_of_many_problems_are_on_the_page(tmp_path: Path) -> Non
 @pytest.mark.filterwarnings("error")
 def test_a_very_small_or_one_sided_set_has_a_page_too(rows: list[tuple[str, float, bool]], tmp_path: Path) -> None:
     root = write_set(tmp_path / "set", rows)
-    page = Page(explore(read_dataset(root), tmp_path / "page"))
+    page = Page(explore(read_dataset(root), tmp_path / "page").page)
     assert set(page.images) == ALL_FIGURES and not page.open
     assert "Nothing was found" in page.text
 
@@ -164,14 +164,14 @@ def test_a_set_of_which_no_file_can_be_read_has_a_page_without_those_figures(tmp
     root = write_set(tmp_path / "set", [("1", 100, True), ("2", 50, False)])
     for path in (root / "boneage-training-dataset").iterdir():
         path.write_bytes(b"damaged")
-    page = Page(explore(read_dataset(root), tmp_path / "page"))
+    page = Page(explore(read_dataset(root), tmp_path / "page").page)
     assert set(page.images) == {"ages.png", "ages-by-sex.png", "classes.png"}
     assert json.loads((tmp_path / "page" / "summary.json").read_text())["problems"] == {"unreadable": 2}
 
 
 def test_a_sample_is_drawn_by_its_seed_and_told_with_its_size(tmp_path: Path) -> None:
     dataset = read_dataset(write_set(tmp_path / "set", [(str(k), 5.0 * k, k % 2 == 0) for k in range(30)]))
-    page = Page(explore(dataset, tmp_path / "page", files=10, seed=3))
+    page = Page(explore(dataset, tmp_path / "page", files=10, seed=3).page)
     assert "a random sample (seed 3) of the files: n = 10" in page.text
     one, same, other = (
         summary_of(examine(dataset, [], files=10, seed=seed, progress=lambda *_: None))["files"] for seed in (3, 3, 4)
@@ -221,7 +221,7 @@ def test_an_older_page_is_replaced_and_other_files_beside_it_stay(tmp_path: Path
     explore(dataset, tmp_path / "page")
     (tmp_path / "page" / "index.html").write_text("old")
     (tmp_path / "page" / "mine.txt").write_text("notes")
-    index = explore(dataset, tmp_path / "page")
+    index = explore(dataset, tmp_path / "page").page
     assert "Data set set" in index.read_text()
     assert (tmp_path / "page" / "mine.txt").read_text() == "notes"
 

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
 
-from carpal.files import find_radiographs, replacing
+from carpal.files import find_radiographs, replacing, shown
 from carpal.parallel import parallel_map
 
 
@@ -26,6 +28,30 @@ def test_radiographs_are_found_in_order_and_hidden_files_are_not(tmp_path: Path)
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
     assert [str(p.relative_to(tmp_path)) for p in find_radiographs(tmp_path)] == ["a/c.dcm", "b.PNG", "d.jpeg"]
+
+
+def test_a_folder_that_cannot_be_listed_is_an_error_and_a_link_to_nothing_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "gone.png").symlink_to(tmp_path / "nowhere.png")
+    assert find_radiographs(tmp_path) == [tmp_path / "gone.png"]  # reading it says what is wrong
+    listed = os.scandir
+
+    def closed(folder: str) -> object:
+        if Path(folder).name == "closed":
+            raise PermissionError(errno.EACCES, "Permission denied", folder)
+        return listed(folder)
+
+    (tmp_path / "closed").mkdir()
+    monkeypatch.setattr(os, "scandir", closed)  # root may list everything
+    with pytest.raises(PermissionError, match="closed"):
+        find_radiographs(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["a\nb.png", "a\x1b[2Jb.png", "a\udcffb.png", ""])
+def test_what_would_break_a_line_is_shown_escaped(name: str) -> None:
+    assert shown(name).isprintable() and shown(name)
+    assert shown("Händ 1.png") == "Händ 1.png"
 
 
 def test_dicom_files_are_found_without_a_suffix_too(tmp_path: Path, phantom_dicom: Path) -> None:

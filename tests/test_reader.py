@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from carpal import Radiograph, Reader
+from carpal import Radiograph, Reader, modelfile
 from carpal.calibration import UNSURE_MONTHS
 from carpal.distribution import class_masses
 from carpal.errors import InvalidArgument, MissingSex, ModelError, RefusedRadiograph, UnreadableRadiograph
-from carpal.modelfile import facts_from_json, shipped_models
+from carpal.modelfile import facts_from_json, gate_file, shipped_models
 from carpal.phantom import draw_phantom
 from carpal.radiograph import Sex, read_radiograph
 from carpal.reader import _maturity_notes, check_sex, years_and_months
@@ -227,9 +227,30 @@ def test_the_callers_array_stays_writable() -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"views": []}, {"views": ["flip"]}, {"calibration": {}}, {"calibration": None}, {"format": 99}],
+    [{"views": []}, {"views": ["flip"]}, {"calibration": {}}, {"calibration": None}, {"format": 99}, {"name": "a\nb"}],
 )
 def test_a_model_file_that_contradicts_itself_is_refused(change: dict) -> None:
     facts = json.loads(Reader().facts.to_json())
     with pytest.raises(ModelError):
         facts_from_json(json.dumps({**facts, **change}), Path("model.onnx"))
+
+
+@pytest.mark.parametrize("name", ["default", "gate"])
+def test_a_shipped_model_of_which_one_bit_is_wrong_is_refused(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Such a file opens, and reads another age without a word.
+    for file in gate_file().parent.iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    monkeypatch.setattr(modelfile, "_folder", lambda: tmp_path)
+    assert Reader("default").facts.name == "default"
+    content = bytearray((tmp_path / f"{name}.onnx").read_bytes())
+    content[len(content) // 2] ^= 0x40
+    (tmp_path / f"{name}.onnx").write_bytes(content)
+    with pytest.raises(ModelError, match=f"{name}.onnx: this shipped model is damaged"):
+        Reader("default")
+
+
+def test_every_shipped_network_has_its_checksum() -> None:
+    listed = {line.split()[1] for line in (gate_file().parent / "SHA256SUMS").read_text().splitlines()}
+    assert listed == {file.name for file in gate_file().parent.glob("*.onnx")}

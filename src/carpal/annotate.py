@@ -86,14 +86,15 @@ def _draw_evidence(picture, evidence: Evidence, step: int) -> None:  # type: ign
 
 def is_annotation(path: Path) -> bool:
     """Whether a file is a picture that ``write_annotated`` drew: nothing else may be replaced by one."""
-    from PIL import Image, UnidentifiedImageError
+    from PIL import PngImagePlugin
 
-    if path.suffix.lower() != ".png":
+    if path.suffix.lower() != ".png" or not path.is_file():
         return False
     try:
-        with Image.open(path) as image:
+        # The plugin itself: Image.open warns of, or refuses, large pictures by a process-wide limit of its own.
+        with PngImagePlugin.PngImageFile(path) as image:
             return image.info.get("Software") == DRAWN
-    except (OSError, UnidentifiedImageError, ValueError):
+    except (OSError, SyntaxError, ValueError):
         return False
 
 

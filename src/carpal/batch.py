@@ -13,7 +13,7 @@ from typing import Any, Literal
 from carpal.annotate import is_annotation, write_annotated
 from carpal.errors import CarpalError, InvalidArgument, RefusedRadiograph, sentence_of
 from carpal.explain import Evidence, explain
-from carpal.files import RADIOGRAPH_SUFFIXES, find_radiographs
+from carpal.files import RADIOGRAPH_SUFFIXES, find_radiographs, shown
 from carpal.radiograph import read_radiograph
 from carpal.reader import Reader, Reading, check_sex
 from carpal.table import csv_rows
@@ -92,7 +92,7 @@ def files_among(paths: Sequence[Path]) -> list[Path]:
     over there. Raises InvalidArgument for a folder without any."""
     found: list[Path] = []
     for path in paths:
-        if not path.is_dir():
+        if not _is_folder(path):
             found.append(path)
             continue
         inside = [file for file in find_radiographs(path) if not is_annotation(file)]
@@ -100,6 +100,13 @@ def files_among(paths: Sequence[Path]) -> list[Path]:
             raise InvalidArgument(f"{path}: no radiographs in this folder")
         found += inside
     return found
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # a name too long, a folder closed to us: reading it says why, and the others are read
+        return False
 
 
 def tasks_from_table(table: Path, accept_anything: bool = False) -> list[Task]:
@@ -183,7 +190,9 @@ def _annotation_targets(tasks: Sequence[Task], annotate: Path | None) -> list[Pa
         raise InvalidArgument(f"--annotate {annotate}: one picture cannot show {len(tasks)} radiographs; give a folder")
     targets = [annotate if single else annotate / f"{task.path.stem}-bone-age.png" for task in tasks]
     if len(set(targets)) < len(targets):
-        raise InvalidArgument("--annotate: several radiographs have the same file name; annotate them folder by folder")
+        raise InvalidArgument(
+            "--annotate: several radiographs differ only in folder or suffix; annotate them folder by folder"
+        )
     for target in targets:
         if target.exists() and not is_annotation(target):
             raise InvalidArgument(
@@ -203,12 +212,11 @@ def format_results(results: Sequence[Result], how: Literal["text", "json", "csv"
 
 def _as_lines(result: Result) -> str:
     if result.reading is None:
-        return f"{result.task.path}: NOT READ: {result.error}"
+        return f"{shown(result.task.path)}: NOT READ: {result.error}"
     reading = result.reading
     calibrated = f", calibrated for {reading.calibration}" if reading.calibration else ""
-    lines = [
-        f"{result.task.path}: {reading} (sex {reading.sex}, {reading.sex_origin}; model {reading.model}{calibrated})"
-    ]
+    told = f"sex {reading.sex}, {reading.sex_origin}; model {reading.model}{calibrated}"
+    lines = [f"{shown(result.task.path)}: {reading} ({told})"]
     if result.evidence is not None and result.evidence.shares is not None:
         shares = ", ".join(f"{name} {100 * share:.0f} %" for name, share in result.evidence.shares.items())
         lines.append(f"  evidence: {shares}")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from carpal.errors import CarpalError
+from carpal.files import shown
 from carpal.quality import Gate, Quality
 from carpal.radiograph import read_radiograph
 
@@ -66,7 +67,7 @@ def format_verdicts(verdicts: Sequence[Verdict], how: Literal["text", "json", "c
 
 def _as_line(verdict: Verdict) -> str:
     if verdict.quality is None:
-        return f"{verdict.path}: NOT OPENED: {verdict.error}"
+        return f"{shown(verdict.path)}: NOT OPENED: {verdict.error}"
     refusal = verdict.quality.refusal
     found = f"REFUSED ({refusal.reason}): {refusal.advice}" if refusal else "accepted"
-    return "; ".join([f"{verdict.path}: {found}", *verdict.quality.sentences()])
+    return "; ".join([f"{shown(verdict.path)}: {found}", *verdict.quality.sentences()])

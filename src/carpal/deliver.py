@@ -22,7 +22,7 @@ from carpal.dicom.findings import Findings
 from carpal.dicom.source import read_source
 from carpal.dicom.structured import structured_report
 from carpal.errors import CarpalError, InvalidArgument, sentence_of
-from carpal.files import replacing
+from carpal.files import replacing, shown
 from carpal.plain import check_sex, years_and_months
 from carpal.radiograph import Radiograph, read_radiograph
 from carpal.reader import Reader, Reading
@@ -100,7 +100,7 @@ def deliver_all(
 
 def _check_targets(folders: Sequence[Path]) -> None:
     if len(set(folders)) < len(folders):
-        raise InvalidArgument("several radiographs have the same file name: answer them folder by folder")
+        raise InvalidArgument("several radiographs differ only in folder or suffix: answer them folder by folder")
     for folder in folders:
         for name in (REPORT, PICTURE, PAGE):
             if (folder / name).exists():
@@ -211,9 +211,9 @@ def format_deliveries(deliveries: Sequence[Delivery], request: Request) -> str:
 def _as_lines(delivery: Delivery, request: Request) -> str:
     reading = delivery.reading
     if reading is None:
-        lines = [f"{delivery.path}: NOT READ: {delivery.error}"]
+        lines = [f"{shown(delivery.path)}: NOT READ: {delivery.error}"]
     else:
-        lines = [f"{delivery.path}: {reading} (sex {reading.sex}, {reading.sex_origin}; model {reading.model})"]
+        lines = [f"{shown(delivery.path)}: {reading} (sex {reading.sex}, {reading.sex_origin}; model {reading.model})"]
         lines += [f"  note: {note}" for note in reading.notes]
     if delivery.header:
         given = request.given.age_months
@@ -221,4 +221,4 @@ def _as_lines(delivery: Delivery, request: Request) -> str:
         lines.append(f"  header: {delivery.header}{age}")
     if reading is not None and delivery.error:
         lines.append(f"  no {PICTURE} and no {PAGE}: {delivery.error}")
-    return "\n".join(lines + [f"  wrote {path}" for path in delivery.written])
+    return "\n".join(lines + [f"  wrote {shown(path)}" for path in delivery.written])

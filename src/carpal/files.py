@@ -8,21 +8,35 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["RADIOGRAPH_SUFFIXES", "find_radiographs", "half_written", "replacing"]
+__all__ = ["RADIOGRAPH_SUFFIXES", "find_radiographs", "half_written", "replacing", "shown"]
 
 RADIOGRAPH_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".dcm", ".dicom"})
 
 
 def find_radiographs(folder: Path) -> list[Path]:
     """Every file below ``folder`` that its suffix calls a radiograph, sorted, and every DICOM file whose name has no
-    suffix (``IM000001``) or is a UID, as archives and discs write them; hidden files are passed over."""
+    suffix (``IM000001``) or is a UID, as archives and discs write them; hidden files are passed over, and folders that
+    are links are not entered. Raises OSError for a folder that cannot be listed."""
     return sorted(
         path
-        for path in folder.rglob("*")
+        for path in _files_below(folder)
         if not path.name.startswith(".")
-        and path.is_file()
-        and (path.suffix.lower() in RADIOGRAPH_SUFFIXES or _is_nameless_dicom(path))
+        and (path.suffix.lower() in RADIOGRAPH_SUFFIXES or (path.is_file() and _is_nameless_dicom(path)))
     )
+
+
+def shown(path: str | os.PathLike[str]) -> str:
+    """A path on one line for a person: escaped where it holds what would break the line or steer a terminal."""
+    text = os.fsdecode(path)
+    return text if text.isprintable() and text else ascii(text)
+
+
+def _files_below(folder: Path) -> Iterator[Path]:
+    def refuse(error: OSError) -> None:
+        raise error
+
+    for place, _, names in os.walk(folder, onerror=refuse):
+        yield from (Path(place, name) for name in names)
 
 
 def _is_nameless_dicom(path: Path) -> bool:

@@ -65,17 +65,29 @@ def facts_from_json(text: str, file: Path) -> ModelFacts:
         views, calibration = tuple(values["views"]), calibration_from_dict(values["calibration"])
         if not views or not set(views) <= set(VIEWS):
             raise ModelError(f"{file.name}: its views {views} make no sense")
-        recipe = recipe_from_dict(values["recipe"])
-        return ModelFacts(str(values["name"]), recipe, views, calibration, dict(values["card"]))
+        recipe, name = recipe_from_dict(values["recipe"]), str(values["name"])
+        if not name.isprintable():
+            raise ModelError(f"{file.name}: its name {name!r} cannot be shown on a line")
+        return ModelFacts(name, recipe, views, calibration, dict(values["card"]))
     except ModelError:
         raise
-    except (ValueError, KeyError, TypeError, CarpalError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError, CarpalError) as error:
         raise ModelError(f"{file.name}: its carpal metadata cannot be understood ({error})") from error
 
 
 def file_digest(path: Path) -> str:
-    """SHA-256 of the file."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    """SHA-256 of the file. Raises ModelError where a shipped one is no longer what was shipped: most damage leaves a
+    file that opens, and reads wrongly without a word."""
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    if path.parent == _folder() and _shipped_digests().get(path.name, digest) != digest:
+        raise ModelError(f"{path.name}: this shipped model is damaged or was changed: install carpal again")
+    return digest
+
+
+def _shipped_digests() -> dict[str, str]:
+    """By file name, as ``sha256sum`` wrote them (recipes/ship.sh)."""
+    lines = (_folder() / "SHA256SUMS").read_text(encoding="ascii").splitlines()
+    return {name: digest for digest, name in (line.split() for line in lines)}
 
 
 def shipped_models() -> dict[str, Path]:
@@ -119,6 +131,6 @@ def open_session(path: Path, threads: int) -> Any:
     # Waiting threads that spin steal the core from whatever else runs beside carpal.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
-        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"], enable_fallback=0)
     except Exception as error:
         raise ModelError(f"{path.name}: not a readable ONNX model") from error

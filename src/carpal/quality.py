@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from carpal.errors import ModelError
 from carpal.exposure import cleared, light_problem
 from carpal.hand import Found
-from carpal.modelfile import METADATA_KEY, gate_file, open_session
+from carpal.modelfile import METADATA_KEY, file_digest, gate_file, open_session
 from carpal.prepare import Recipe, prepare, recipe_from_dict
 from carpal.radiograph import Radiograph
 from carpal.straighten import straightened
@@ -131,6 +131,7 @@ class Gate:
 
     def __init__(self, file: str | Path | None = None, *, threads: int = 1) -> None:
         path = Path(file) if file else gate_file()
+        file_digest(path)  # says no to a damaged one
         self._session = open_session(path, threads)
         text = self._session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
         try:

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from PIL import BmpImagePlugin, ImageChops, ImageFile, ImageOps, JpegImagePlugin, PngImagePlugin, TiffImagePlugin
 
 from carpal.errors import CarpalError, ImageTooLarge, InvalidArgument, UnreadableRadiograph
+from carpal.files import shown
 from carpal.plain import SEXES, Sex
 from carpal.silence import QUIET
 
@@ -118,8 +119,7 @@ def _name_of(source: object) -> str:
         return "the given bytes"
     name = source if isinstance(source, (str, os.PathLike)) else getattr(source, "name", None)
     if isinstance(name, (str, os.PathLike)):
-        text = os.fsdecode(name)
-        return text if text.isprintable() and text else ascii(text)
+        return shown(name)
     return "the given file object" if hasattr(source, "read") else f"a {type(source).__name__}"
 
 
@@ -128,6 +128,8 @@ def _bytes_of(source: object) -> bytes:
         data = bytes(source)
     elif isinstance(source, (str, os.PathLike)):
         data = _bytes_at(os.fsdecode(source))
+    elif isinstance(source, io.TextIOBase):
+        raise UnreadableRadiograph("it was opened as text; open it in binary mode ('rb')")
     elif hasattr(source, "read"):
         data = source.read(MAX_FILE_BYTES + 1)
         if not isinstance(data, bytes):
@@ -289,8 +291,8 @@ def _check_png_chunks(data: bytes) -> None:
 def _decode_jpeg(data: bytes) -> _Decoded:
     file = io.BytesIO(data)
     image = _checked(JpegImagePlugin.JpegImageFile(file))
-    # Coded data never contain an end marker, so one after the start of scan proves that the last scan is there,
-    # whatever Pillow's process-wide LOAD_TRUNCATED_IMAGES is set to.
+    # Coded data never contain an end marker, so a file without one after the start of scan is cut off, whatever
+    # Pillow's process-wide LOAD_TRUNCATED_IMAGES is set to. One that somebody put behind a cut is not found out here.
     if data.find(b"\xff\xd9", file.tell()) < 0:
         raise UnreadableRadiograph(_TRUNCATED)
     image.draft("L", None)  # YCbCr: luma alone is decoded

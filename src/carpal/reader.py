@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carpal.calibration import UNSURE_MONTHS
-from carpal.distribution import class_masses, expected_months, reported_months
+from carpal.distribution import MONTHS, class_masses, expected_months, reported_months
 from carpal.errors import InvalidArgument, MissingSex, ModelError, RefusedRadiograph
 from carpal.modelfile import METADATA_KEY, ModelFacts, facts_from_json, file_digest, find_model, open_session
 from carpal.plain import MATURE_MONTHS, SEXES, Sex, check_sex, years_and_months
@@ -101,7 +101,11 @@ class Reader:
             raise ModelError(f"{path.name}: an ONNX file, but not one that carpal exported")
         self.facts: ModelFacts = facts_from_json(text, path)
         self.digest = file_digest(path)
-        if self._session.get_inputs()[0].shape[1:] != list(self.facts.recipe.shape):
+        asked, answers = self._session.get_inputs(), self._session.get_outputs()
+        kinds = {put.name: put.type for put in (*asked, *answers)}
+        if kinds != {"radiograph": "tensor(uint8)", "sex": "tensor(int64)", "distribution": "tensor(float)"}:
+            raise ModelError(f"{path.name}: its network takes or gives something else than one that carpal exported")
+        if asked[0].shape[1:] != list(self.facts.recipe.shape):
             raise ModelError(f"{path.name}: its network and its recipe are of different sizes")
         if isinstance(calibration, str | Path):
             calibration = read_site_calibration(calibration)
@@ -174,9 +178,12 @@ class Reader:
         seen = np.concatenate([seen_as(prepared, view) for view in views])
         sex = np.tile(np.array([SEXES.index(s) for s in sexes], np.int64), len(views))
         (said,) = self._session.run(None, {"radiograph": seen, "sex": sex})
+        wrong = ModelError(f"model {self.facts.name} answers with something that is no distribution")
+        if said.shape != (len(seen), len(MONTHS)):
+            raise wrong
         total = said.reshape(len(views), -1, 240).sum(axis=0, dtype=np.float64)
         if not (np.isfinite(total).all() and (total.sum(axis=1) > 0).all()):
-            raise ModelError(f"model {self.facts.name} answers with something that is no distribution")
+            raise wrong
         return total / total.sum(axis=1, keepdims=True)
 
     def interval(self, distribution: NDArray[np.float64], sex: Sex, coverage: float = 0.9) -> tuple[float, float]:

@@ -99,5 +99,5 @@ def read_site_calibration(path: str | Path) -> SiteCalibration:
         raise InvalidArgument(f"{path}: {error}") from None
     except OSError as error:
         raise InvalidArgument(f"{path}: {(error.strerror or 'it cannot be read').lower()}") from None
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ArithmeticError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise InvalidArgument(f"{path}: not a calibration written by carpal calibrate") from None

@@ -49,7 +49,11 @@ def csv_rows(lines: Iterable[str], table: object) -> Iterator[TableRow]:
     """The rows of a CSV text, one after the other. Raises InvalidArgument, naming ``table``."""
     try:
         rows = csv.DictReader(lines)
-        yield from map(row_parser(rows.fieldnames or (), table), rows)
+        parse = row_parser(rows.fieldnames or (), table)
+        for number, row in enumerate(rows, start=1):
+            if None in row:
+                raise InvalidArgument(f"{table}: row {number} has more cells than the header: put quotes around commas")
+            yield parse(row)
     except UnicodeDecodeError as error:
         raise InvalidArgument(f"{table}: not a readable CSV table: save it as CSV in UTF-8") from error
     except (OSError, csv.Error) as error:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -61,8 +62,8 @@ def test_few_readings_and_other_versions_are_refused(reference: Stream) -> None:
         measure_drift(replace(stream(60, 0), embedding=np.zeros((60, 3))), reference)
 
 
-def test_readings_are_taken_from_json_and_kept_without_names(tmp_path: Path) -> None:
-    rows = [
+def readings(n: int) -> list[dict[str, Any]]:
+    return [
         {
             "file": f"secret-name-{k}.png",
             "bone_age_months": 100.0 + k,
@@ -71,8 +72,12 @@ def test_readings_are_taken_from_json_and_kept_without_names(tmp_path: Path) -> 
             "embedding": [0.5] * 16,
             "refused_because": None,
         }
-        for k in range(3)
+        for k in range(n)
     ]
+
+
+def test_readings_are_taken_from_json_and_kept_without_names(tmp_path: Path) -> None:
+    rows = readings(3)
     rows.append(rows[0] | {"bone_age_months": None, "refused_because": "no hand"})
     rows.append(rows[0] | {"bone_age_months": None, "error": "it is truncated"})
     path = tmp_path / "readings.json"
@@ -97,6 +102,37 @@ def test_what_is_no_reading_is_refused_in_a_sentence(tmp_path: Path) -> None:
         read_stream([tmp_path / "z.json"])
     with pytest.raises(DatasetError, match="no reference"):
         reference_stream(tmp_path / "x.json")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"embedding": [float("nan")] * 16}, "no finite number"),
+        ({"hand_probability": float("inf")}, "no finite number"),
+        ({"bone_age_months": float("nan")}, "no finite number"),
+        ({"bone_age_months": -500}, "between 0 and 240"),
+        ({"sex": "X"}, "sex 'X' is none of F, M"),
+    ],
+)
+def test_a_value_that_no_reading_has_is_refused(tmp_path: Path, wrong: dict[str, Any], message: str) -> None:
+    first, *others = readings(40)
+    path = tmp_path / "readings.json"
+    path.write_text(json.dumps([first | wrong, *others]), encoding="utf-8")
+    with pytest.raises(DatasetError, match=message):
+        read_stream([path])
+
+
+def test_damaged_files_are_refused_in_a_sentence(tmp_path: Path) -> None:
+    whole = tmp_path / "whole.npz"
+    write_stream(stream(40, 0), whole)
+    content = bytearray(whole.read_bytes())
+    content[len(content) // 3] ^= 0x40
+    (tmp_path / "damaged.npz").write_bytes(content)
+    with pytest.raises(DatasetError, match="no reference"):
+        reference_stream(tmp_path / "damaged.npz")
+    (tmp_path / "deep.json").write_text("[" * 200_000, encoding="utf-8")
+    with pytest.raises(DatasetError, match="not what carpal read --json prints"):
+        read_stream([tmp_path / "deep.json"])
 
 
 def test_a_sex_with_too_few_readings_is_named_as_not_compared(reference: Stream) -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from carpal.errors import InvalidArgument
 from carpal.growth import BoneAge, Child, PastReading, read_history
-from carpal.growth.history import trace, velocities
+from carpal.growth.history import parse_date, trace, velocities
 
 NOW = BoneAge(112, (101, 124))
 
@@ -64,6 +64,13 @@ def test_dates_are_checked_too(tmp_path: Path) -> None:
         read_history(table(tmp_path, "date,bone_age_months\n31.5.2024,90\n"), date(2015, 1, 31))
     with pytest.raises(InvalidArgument, match="line 2: the date of birth 2015-01-31 lies after"):
         read_history(table(tmp_path, "date,bone_age_months\n2014-05-31,90\n"), date(2015, 1, 31))
+
+
+@pytest.mark.parametrize("text", ["20150101", "2024-W01-1", "2024-1-1", "2024-02-30"])
+def test_a_date_has_one_form_on_every_python(text: str) -> None:
+    with pytest.raises(InvalidArgument, match="is no date"):
+        parse_date(text)
+    assert parse_date(" 2024-02-29 ") == date(2024, 2, 29)
 
 
 def test_what_is_no_table_is_refused(tmp_path: Path) -> None:

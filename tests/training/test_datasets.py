@@ -390,3 +390,25 @@ def test_the_shape_given_to_thumbnails_is_the_median_of_the_radiographs_whose_sh
         with Image.open(path) as image:
             aspects.append(image.height / image.width)
     assert np.median(aspects) == pytest.approx(SQUEEZED_ASPECT, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("path,age_months,sex,sex\na.png,46,F,M\n", "two columns are called sex"),
+        ("path,boneage,BoneAge,sex\na.png,46,100,F\n", "two columns are called boneage"),
+        ("path,age_months,sex,male\na.png,46,F,True\n", "which of the columns sex and male counts"),
+        ("path,age_months,bone_age,sex\na.png,46,100,F\n", "which of the columns age_months and bone_age counts"),
+        ("path,bone_age,sex\na.png,46,F,M\n", "line 2: more cells than the header"),
+    ],
+)
+def test_which_of_two_columns_is_meant_is_not_guessed(tmp_path: Path, text: str, message: str) -> None:
+    put_image(tmp_path / "a.png")
+    with pytest.raises(DatasetError, match=message):
+        read_dataset(put_table(tmp_path / "hands.csv", text))
+
+
+def test_a_childs_age_may_stand_beside_the_bone_age(tmp_path: Path) -> None:
+    put_image(tmp_path / "a.png")
+    table = put_table(tmp_path / "hands.csv", "path,age,bone_age_months,sex,\na.png,46,100,F,\n")
+    assert facts(read_dataset(table)) == [("a", 100.0, "F")]

@@ -66,9 +66,10 @@ def explore(
 
     dataset = read_dataset(data, groups=group or (), check_content=check_content)
     with progress_bar("looking") as tell:
-        page = make_page(dataset, out, progress=tell)
-    print(f"{len(dataset)} radiographs under {len(dataset.ids)} ids, problems: {len(dataset.problems)}; page {page}")
-    print_problems(dataset.problems)
+        made = make_page(dataset, out, progress=tell)
+    count = f"{len(dataset)} radiographs under {len(dataset.ids)} ids"
+    print(f"{count}, problems: {len(made.problems)}; page {made.page}")
+    print_problems(made.problems)
 
 
 def features(

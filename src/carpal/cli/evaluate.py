@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
@@ -191,8 +191,7 @@ def coverage(
     numbers = fold_numbers(found, [read_split(file).validation for file in files])
     source = f"{len(found)} radiographs out of fold ({len(files)} folds)"
     result = write_coverage(found, numbers, evaluation, source=source)
-    facts_file = evaluation / "facts.json"
-    facts = json.loads(facts_file.read_text(encoding="utf-8")) if facts_file.is_file() else {}
+    facts = _read_facts(evaluation)
     facts["intervals"] = "calibrated on the other folds"
     title = f"Evaluation of {facts.get('model', evaluation.name)}, out of fold"
     line = _write_folder(found, found.predictions(result.intervals[0.9]), facts, evaluation, title)
@@ -261,6 +260,19 @@ def compare(
     print(f"page {out / 'index.html'}")
 
 
+def _read_facts(folder: Path) -> dict[str, Any]:
+    """What stands beside an evaluation, nothing where there is no such file. Raises DatasetError."""
+    from carpal.errors import DatasetError
+
+    file = folder / "facts.json"
+    if not file.is_file():
+        return {}
+    try:
+        return dict(json.loads(file.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError, RecursionError) as error:
+        raise DatasetError(f"{file}: not the facts that carpal evaluate wrote") from error
+
+
 def _candidate(
     name: str, model: str, data: Path | None, split: Path | None, side: str, group: list[str] | None, cache: Path
 ) -> Candidate:
@@ -269,9 +281,7 @@ def _candidate(
 
     folder = Path(model)
     if (folder / "predictions.csv").is_file():
-        facts_file = folder / "facts.json"
-        facts = json.loads(facts_file.read_text(encoding="utf-8")) if facts_file.is_file() else {}
-        return Candidate(name, read_predictions(folder / "predictions.csv"), facts)
+        return Candidate(name, read_predictions(folder / "predictions.csv"), _read_facts(folder))
     _check_there(model)
     if data is None:
         raise InvalidArgument(f"{model} has not been evaluated yet: say on which data set with --data")

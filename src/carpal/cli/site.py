@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def calibrate(
     table: Annotated[
         Path,
-        typer.Argument(metavar="TABLE|DATASET", help="30 or more radiographs with your readers' ages: path,age,sex."),
+        typer.Argument(metavar="TABLE|DATASET", help="30 or more radiographs with your readers' ages: path, bone_age_months, sex."),
     ],
     out: Annotated[Path, typer.Option(metavar="FILE.json", help="The calibration, for carpal read --calibration.")],
     name: Annotated[str, typer.Option(help="What it is called in every output, such as the hospital.")],

@@ -46,7 +46,11 @@ def stress(
         raise InvalidArgument("--accept-anything is carpal's own: what another command refuses is its business")
     if split is not None and side == "all":
         raise InvalidArgument("--split without a side: say which to read, as in --side validation")
-    answer = command_answer(command) if command else reader_answer(Reader(model), accept_anything=accept_anything)
+    answer = (
+        command_answer(command)
+        if command is not None
+        else reader_answer(Reader(model), accept_anything=accept_anything)
+    )
     make_folder(out)  # before the readings, which may take hours
     samples = choose_side(read_dataset(data, groups=group or ()), split, side).samples
     if limit is not None and limit < len(samples):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -101,5 +103,5 @@ def read_distributions(path: str | Path) -> Distributions:
             values = found["values"].astype(np.float64)
             ages = found["reference_months"].astype(np.float64)
             return Distributions(**texts, reference_months=ages, values=values / values.sum(axis=1, keepdims=True))
-    except (OSError, ValueError, KeyError, EOFError) as error:
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise DatasetError(f"{path}: no distributions written by carpal evaluate") from error

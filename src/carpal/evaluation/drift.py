@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import json
 import math
+import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carpal.errors import DatasetError, InvalidArgument
+from carpal.evaluation.predictions import OLDEST_MONTHS
 from carpal.files import replacing
 from carpal.radiograph import SEXES
 
@@ -166,12 +169,12 @@ def read_stream(paths: Sequence[str | Path]) -> Stream:
             rows += [row for row in found if isinstance(row, dict)]
         except OSError as error:
             raise DatasetError(f"{path}: {(error.strerror or 'it cannot be read').lower()}") from None
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, RecursionError):
             raise DatasetError(f"{path}: not what carpal read --json prints") from None
     kept = [row for row in rows if row.get("bone_age_months") is not None]
     refused = sum(row.get("bone_age_months") is None and bool(row.get("refused_because")) for row in rows)
     try:
-        return Stream(
+        found = Stream(
             np.array([float(row["bone_age_months"]) for row in kept]),
             np.array([str(row["sex"]) for row in kept], dtype=np.str_),
             np.array([float(row["hand_probability"]) for row in kept]),
@@ -180,6 +183,19 @@ def read_stream(paths: Sequence[str | Path]) -> Stream:
         )
     except (KeyError, TypeError, ValueError):
         raise DatasetError(f"{paths[0]}: readings without hand_probability or embedding; read them anew") from None
+    _check_values(found, paths[0])
+    return found
+
+
+def _check_values(stream: Stream, name: str | Path) -> None:
+    """A single value that is no number would make every comparison come out as nothing to see."""
+    numbers = (stream.ages_months, stream.hand_probability, stream.embedding)
+    if not all(np.isfinite(values).all() for values in numbers):
+        raise DatasetError(f"{name}: a reading holds a value that is no finite number; read it anew")
+    if not ((stream.ages_months >= 0) & (stream.ages_months <= OLDEST_MONTHS)).all():
+        raise DatasetError(f"{name}: a bone age must lie between 0 and {OLDEST_MONTHS:g} months")
+    if unknown := set(stream.sexes.tolist()) - set(SEXES):
+        raise DatasetError(f"{name}: sex {min(unknown)!r} is none of {', '.join(SEXES)}")
 
 
 def write_stream(stream: Stream, path: str | Path) -> None:
@@ -208,5 +224,5 @@ def reference_stream(path: str | Path | None = None) -> Stream:
             names = ("ages_months", "hand_probability", "embedding")
             values = {name: found[name].astype(np.float64) for name in names}
             return Stream(**values, sexes=found["sexes"], refused=int(found["refused"]))
-    except (OSError, ValueError, KeyError, EOFError) as error:
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise DatasetError(f"{file}: no reference written by carpal drift") from error

@@ -11,14 +11,22 @@ import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 from carpal.errors import InvalidArgument
 from carpal.explore.figures import draw_figures
 from carpal.explore.findings import Findings, examine, pick_gallery, summary_of
 from carpal.explore.page import page_of
-from carpal.training.datasets import Dataset
+from carpal.training.datasets import Dataset, Problem
 
-__all__ = ["explore"]
+__all__ = ["Explored", "explore"]
+
+
+class Explored(NamedTuple):
+    """Where the page is, and all problems: the data set's and those of the files that were opened."""
+
+    page: Path
+    problems: tuple[Problem, ...]
 
 
 def explore(
@@ -28,8 +36,8 @@ def explore(
     files: int = 600,
     seed: int = 0,
     progress: Callable[[int, int], None] = lambda done, total: None,
-) -> Path:
-    """Write ``index.html`` with its figures, ``problems.csv`` and ``summary.json`` to ``out``; returns the page's path.
+) -> Explored:
+    """Write ``index.html`` with its figures, ``problems.csv`` and ``summary.json`` to ``out``.
 
     Sizes, brightness and contrast are measured on at most ``files`` files, drawn by ``seed``. ``progress`` is told
     (done, total) of the radiographs looked at. The data set is only read. Files of an older page of the same name are
@@ -49,7 +57,7 @@ def explore(
         out.mkdir(exist_ok=True)
         for path in sorted(folder.iterdir(), key=lambda p: p.name == "index.html"):
             os.replace(path, out / path.name)
-    return out / "index.html"
+    return Explored(out / "index.html", findings.problems)
 
 
 def _check_out(dataset: Dataset, out: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -126,6 +127,8 @@ def _cells(row: dict[str | None, str | list[str] | None]) -> dict[str, str]:
 def parse_date(text: str) -> date:
     """A date written 2024-05-31. Raises InvalidArgument."""
     try:
+        if not re.fullmatch(r"\d{4}-\d\d-\d\d", text.strip(), re.ASCII):  # Python 3.11 on takes more forms than 3.10
+            raise ValueError
         return date.fromisoformat(text.strip())
     except ValueError:
         raise InvalidArgument(f"{text!r} is no date: write it as 2024-05-31") from None

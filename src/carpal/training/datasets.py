@@ -316,6 +316,8 @@ def _read_rows(table: Table) -> tuple[list[_Row], list[Problem]]:
         if not any(cell.strip() for cell in cells):
             continue
         where = f"{table.path.name} line {number}"
+        if any(cell.strip() for cell in cells[len(table.header) :]):
+            raise DatasetError(f"{where}: more cells than the header: put quotes around commas")
         row = _read_row(dict(zip(table.header, cells, strict=False)), table.columns, where)
         if isinstance(row, Problem):
             problems.append(row)

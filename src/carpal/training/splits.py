@@ -93,7 +93,7 @@ def read_split(path: str | Path) -> Split:
         if not (isinstance(fields["test"], list) and isinstance(fields["validation"], list)):
             raise TypeError("ids stand in lists")  # a string would come apart into its letters
         return Split(tuple(map(str, fields["test"])), tuple(map(str, fields["validation"])), int(fields["seed"]))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise DatasetError(f"{path}: not a split file written by carpal") from error
 
 

@@ -49,6 +49,12 @@ def read_table(path: Path) -> Table | None:
     id_column, path_column, age, sex = found
     if (id_column is None and path_column is None) or age is None or sex is None:
         return None
+    for name in (id_column, path_column, age, sex):
+        if name is not None and header.count(name) > 1:
+            raise DatasetError(f"{path}: two columns are called {name}: keep one of them")
+    for wanted in (_AGE_COLUMNS[:-1], _SEX_COLUMNS):  # "age" beside a bone age is the child's
+        if len(both := [name for name in wanted if name in header]) > 1:
+            raise DatasetError(f"{path}: which of the columns {' and '.join(both)} counts is not guessed: keep one")
     return Table(path, Columns(id_column, path_column, age, sex), header, lines[1:])
 
 

@@ -142,6 +142,9 @@ def _run(words: list[str], timeout_s: float) -> dict[str, float]:
         last = (done.stderr.strip().splitlines() or ["no output"])[-1]
         raise InvalidArgument(f"{words[0]} printed no CSV with the columns file and bone_age_months: {last}")
     try:
-        return {Path(row[key]).name: float(row["bone_age_months"] or "nan") for row in rows}
+        ages = {Path(row[key]).name: float(row["bone_age_months"]) for row in rows if row["bone_age_months"]}
     except ValueError as error:
         raise InvalidArgument(f"{words[0]}: an age that is no number ({error})") from None
+    if wrong := [age for age in ages.values() if not math.isfinite(age)]:
+        raise InvalidArgument(f"{words[0]}: an age that is no number ({wrong[0]}); a refusal is an empty age")
+    return ages
