@@ -115,6 +115,9 @@ def test_readings_are_compared_with_a_reference(site: Path, tmp_path: Path) -> N
     table.write_text("path,sex\n" + "".join(f"{k}.png,{'FM'[k % 2]}\n" for k in range(40)), encoding="utf-8")
     readings.write_text(carpal("read", "--table", table, "--json").stdout, encoding="utf-8")
     assert carpal("drift", readings, "--save", reference).exit_code == 0
+    few = tmp_path / "few.json"
+    few.write_text(json.dumps(json.loads(readings.read_text(encoding="utf-8"))[:2]), encoding="utf-8")
+    assert "too few for a reference" in str(carpal("drift", few, "--save", tmp_path / "few.npz").exception)
     same = carpal("drift", readings, "--reference", reference)
     assert same.exit_code == 0
     assert "FLAG" not in same.output
@@ -144,6 +147,7 @@ def test_a_model_is_put_under_stress(tmp_path: Path) -> None:
         (["stress", "TABLE", "--out", "out", "--split", "TABLE"], "say which to read"),
         (["stress", "TABLE", "--out", "TABLE"], "cannot be a folder"),
         (["stress", "TABLE", "--out", "out", "--command", "'unclosed"], "no closing quotation"),
+        (["stress", "TABLE", "--out", "out", "--command", ""], "--command is empty"),
         (["stress", "TABLE", "--out", "out", "--command", "a", "--accept-anything"], "carpal's own"),
         (["check", "nothing-here.png"], None),
         (["read", "x.png", "--sex", "F", "--calibration", "nothing-here.json"], "no such file"),

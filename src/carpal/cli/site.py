@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def calibrate(
     table: Annotated[
         Path,
-        typer.Argument(metavar="TABLE|DATASET", help="30 or more radiographs with your readers' ages: path, bone_age_months, sex."),
+        typer.Argument(metavar="TABLE|DATASET", help="30 radiographs or more: path, bone_age_months, sex."),
     ],
     out: Annotated[Path, typer.Option(metavar="FILE.json", help="The calibration, for carpal read --calibration.")],
     name: Annotated[str, typer.Option(help="What it is called in every output, such as the hospital.")],
@@ -98,12 +98,14 @@ def drift(
     import json
 
     from carpal.errors import InvalidArgument
-    from carpal.evaluation.drift import measure_drift, read_stream, reference_stream, write_stream
+    from carpal.evaluation.drift import FEWEST, measure_drift, read_stream, reference_stream, write_stream
 
     stream = read_stream(readings)
     if save is not None:
         if save.suffix != ".npz":
             raise InvalidArgument(f"--save {save}: a reference is called something.npz")
+        if len(stream) < FEWEST:
+            raise InvalidArgument(f"{len(stream)} readings are too few for a reference: {FEWEST} at least")
         write_stream(stream, save)
         print(f"wrote {save}: a reference of {len(stream)} readings", file=sys.stderr)
         return

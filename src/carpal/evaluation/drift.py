@@ -24,7 +24,7 @@ from carpal.evaluation.predictions import OLDEST_MONTHS
 from carpal.files import replacing
 from carpal.radiograph import SEXES
 
-__all__ = ["Drift", "Flag", "Stream", "measure_drift", "read_stream", "reference_stream", "write_stream"]
+__all__ = ["FEWEST", "Drift", "Flag", "Stream", "measure_drift", "read_stream", "reference_stream", "write_stream"]
 
 FEWEST = 30
 _ALARM = 0.001  # one false flag in a thousand quiet streams
