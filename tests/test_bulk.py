@@ -33,6 +33,7 @@ from carpal.errors import CarpalError, InvalidArgument
 from carpal.files import replacing
 from carpal.phantom import write_phantom
 from carpal.reader import Reader
+from carpal.table import csv_rows
 
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="kills processes and looks at them as Linux shows them")
 
@@ -355,6 +356,11 @@ def test_a_table_that_is_none_is_refused_in_a_sentence(tmp_path: Path, text: str
     table.write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(InvalidArgument, match=message):
         find_work(str(table))
+
+
+def test_a_comma_too_many_at_the_end_of_a_row_is_none(tmp_path: Path) -> None:
+    rows = list(csv_rows(["path,sex\n", "a.png,F,\n"], tmp_path))
+    assert [(row.place, row.sex, row.extra) for row in rows] == [("a.png", "F", {})]
 
 
 # --------------------------------------------------------------------------- as a person meets it

@@ -101,11 +101,11 @@ class Reader:
             raise ModelError(f"{path.name}: an ONNX file, but not one that carpal exported")
         self.facts: ModelFacts = facts_from_json(text, path)
         self.digest = file_digest(path)
-        asked, answers = self._session.get_inputs(), self._session.get_outputs()
-        kinds = {put.name: put.type for put in (*asked, *answers)}
+        sides = {put.name: put for put in (*self._session.get_inputs(), *self._session.get_outputs())}
+        kinds = {name: put.type for name, put in sides.items()}
         if kinds != {"radiograph": "tensor(uint8)", "sex": "tensor(int64)", "distribution": "tensor(float)"}:
             raise ModelError(f"{path.name}: its network takes or gives something else than one that carpal exported")
-        if asked[0].shape[1:] != list(self.facts.recipe.shape):
+        if sides["radiograph"].shape[1:] != list(self.facts.recipe.shape):
             raise ModelError(f"{path.name}: its network and its recipe are of different sizes")
         if isinstance(calibration, str | Path):
             calibration = read_site_calibration(calibration)

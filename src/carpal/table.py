@@ -51,7 +51,7 @@ def csv_rows(lines: Iterable[str], table: object) -> Iterator[TableRow]:
         rows = csv.DictReader(lines)
         parse = row_parser(rows.fieldnames or (), table)
         for number, row in enumerate(rows, start=1):
-            if None in row:
+            if any(cell.strip() for cell in row.get(None, ())):  # an empty one is a comma too many at the end
                 raise InvalidArgument(f"{table}: row {number} has more cells than the header: put quotes around commas")
             yield parse(row)
     except UnicodeDecodeError as error:
