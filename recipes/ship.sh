@@ -22,7 +22,7 @@ for name in $MODELS; do
   folder=${FOLDER[$name]}
   carpal export ${RUN_FOLDERS[$name]} --out "src/carpal/models/$name.onnx" --name "$name" --group highres \
     --views "${VIEWS[$name]}" --calibration "$folder/calibration.json"
-  (cd src/carpal/models && sha256sum ./*.onnx | sed 's#\./##' > SHA256SUMS)
+  recipes/checksums.sh
   carpal evaluate "$name" --data "$DATA" --group highres --split "recipes/folds/fold-$LOCKED.json" --side validation \
     --out "results/$name"
   python recipes/model_card.py "$name" "$folder" "results/$name" > "src/carpal/models/$name.md"

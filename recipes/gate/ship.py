@@ -6,6 +6,7 @@ usage: python recipes/gate/ship.py [DATA]      after recipes/gate/crossval.py; u
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -37,6 +38,7 @@ def main() -> None:
     hands = [prepare(load_radiograph(sample), RECIPE).pixels for sample in seen[::5]]
     least = least_hand_probability(read_answers("predictions.csv"))
     out = export_gate(network, RECIPE, gate_file(), hands=hands, least_hand_probability=least, card=card)
+    subprocess.run(["recipes/checksums.sh"], check=True)
     print(f"{out.name}: {out.stat().st_size / 1e6:.1f} MB, refuses below {least}")
 
 

@@ -85,7 +85,7 @@ def file_digest(path: Path) -> str:
 
 
 def _shipped_digests() -> dict[str, str]:
-    """By file name, as ``sha256sum`` wrote them (recipes/ship.sh)."""
+    """By file name, as ``sha256sum`` wrote them (recipes/checksums.sh)."""
     lines = (_folder() / "SHA256SUMS").read_text(encoding="ascii").splitlines()
     return {name: digest for digest, name in (line.split() for line in lines)}
 

@@ -181,7 +181,7 @@ class Reader:
         wrong = ModelError(f"model {self.facts.name} answers with something that is no distribution")
         if said.shape != (len(seen), len(MONTHS)):
             raise wrong
-        total = said.reshape(len(views), -1, 240).sum(axis=0, dtype=np.float64)
+        total = said.reshape(len(views), -1, len(MONTHS)).sum(axis=0, dtype=np.float64)
         if not (np.isfinite(total).all() and (total.sum(axis=1) > 0).all()):
             raise wrong
         return total / total.sum(axis=1, keepdims=True)
