@@ -5,7 +5,7 @@ usage: python recipes/drawn_labels.py DATA OUT                      the halves: 
        python recipes/drawn_labels.py DATA OUT RUN-0 RUN-1 [SHARE]   and then, from a run on each: OUT/drawn
 
 Each folder is a data set of its own for `carpal train FOLDER --group lowres --split recipes/folds/thumbnails.json`. The
-validation ids of that split stand in all of them with the ages their readers gave; `highres` ids stand in none.
+ids of that split, which none learns from, stand in all of them with the ages their readers gave.
 SHARE (0.5) is the networks' share in the new ages.
 """
 
@@ -34,8 +34,8 @@ SPLIT = Path("recipes/folds/thumbnails.json")
 def main(data: str, out: Path, runs: Sequence[Path], share: float) -> None:
     split = read_split(SPLIT)
     thumbnails = read_dataset(data, groups=["lowres"])
-    judges = thumbnails.only(split.validation).samples
     held = {*split.validation, *split.test}
+    judges = thumbnails.only(held).samples
     learned = sorted((s for s in thumbnails.samples if s.id not in held), key=lambda s: (s.sex, s.age_months, s.id))
     halves = [learned[half::2] for half in (0, 1)]  # alike in sex and age
     if not runs:

@@ -48,6 +48,13 @@ def test_a_folder_that_cannot_be_listed_is_an_error_and_a_link_to_nothing_is_fou
         find_radiographs(tmp_path)
 
 
+def test_a_name_as_long_as_the_file_system_takes_is_written(tmp_path: Path) -> None:
+    target = tmp_path / ("ü" * 125 + ".png")
+    with replacing(target) as part:
+        part.write_text("new")
+    assert target.read_text() == "new"
+
+
 @pytest.mark.parametrize("name", ["a\nb.png", "a\x1b[2Jb.png", "a\udcffb.png", ""])
 def test_what_would_break_a_line_is_shown_escaped(name: str) -> None:
     assert shown(name).isprintable() and shown(name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import threading
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from pathlib import Path
 __all__ = ["RADIOGRAPH_SUFFIXES", "find_radiographs", "half_written", "replacing", "shown"]
 
 RADIOGRAPH_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".dcm", ".dicom"})
+_LONGEST_STEM = 200  # bytes of a name that leave room in the 255 of file systems for what makes it a temporary one
 
 
 def find_radiographs(folder: Path) -> list[Path]:
@@ -58,7 +60,9 @@ def replacing(path: str | Path, *, durable: bool = False) -> Iterator[Path]:
     ``durable`` it is on the disk then, and outlives a loss of power."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.part")
+    fits = len(os.fsencode(path.name)) <= _LONGEST_STEM
+    stem = path.name if fits else hashlib.sha256(os.fsencode(path.name)).hexdigest()
+    part = path.with_name(f".{stem}.{os.getpid()}.{threading.get_ident()}.part")
     try:
         yield part
         if durable:
@@ -75,7 +79,8 @@ def replacing(path: str | Path, *, durable: bool = False) -> Iterator[Path]:
 
 
 def half_written(folder: Path) -> Iterator[tuple[Path, str]]:
-    """What processes that were killed in ``replacing`` left in a folder, each with the name it was to have."""
+    """What processes that were killed in ``replacing`` left in a folder, each with the name it was to have (of names
+    beyond 200 bytes their SHA-256)."""
     for path in folder.glob(".*.part"):
         yield path, path.name[1:].rsplit(".", 3)[0]
 

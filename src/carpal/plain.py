@@ -7,7 +7,7 @@ from typing import Literal
 
 from carpal.errors import InvalidArgument
 
-__all__ = ["LONGEST_CODE", "MATURE_MONTHS", "SEXES", "Sex", "child_code", "check_sex", "years_and_months"]
+__all__ = ["LONGEST_CODE", "MATURE_MONTHS", "SEXES", "Sex", "child_code", "check_sex", "number_in", "years_and_months"]
 
 Sex = Literal["F", "M"]
 SEXES: tuple[Sex, ...] = ("F", "M")  # their positions are what a network is told
@@ -23,6 +23,13 @@ def check_sex(sex: str | None) -> Sex | None:
         if isinstance(sex, str) and sex.strip().upper() == known:
             return known
     raise InvalidArgument(f"{sex!r} is no sex: give F or M")
+
+
+def number_in(text: str) -> float:
+    """The number a text writes. Raises ValueError, also for ``1_12``, which Python would take for 112."""
+    if "_" in text:
+        raise ValueError(f"{text!r} is no number")
+    return float(text)
 
 
 def years_and_months(months: float) -> str:

@@ -99,6 +99,7 @@ HEAD = "id,sex,reference_months,predicted_months"
         ("id,sex,predicted_months\n1,F,3\n", r"has no column reference_months; it has id, sex, predicted_months"),
         (f"{HEAD},sex\n1,F,3,3,F\n", r"has the column sex more than once"),
         (f"{GOOD}3,F,abc,90\n", r"line 4: reference_months: 'abc' is no number"),
+        (f"{GOOD}3,F,1_12,90\n", r"line 4: reference_months: '1_12' is no number"),
         (f"{GOOD}\n3,F,90,\n", r"line 5: predicted_months: it is empty"),
         (f"{GOOD}3,F,90,nan\n", r"line 4: predicted_months nan is not within -60 to 300 months"),
         (f"{GOOD}3,F,90,2920\n", r"line 4: predicted_months 2920 is not within"),

@@ -43,6 +43,8 @@ def test_a_girl_is_told_in_text_and_json(tmp_path: Path) -> None:
         ("--sex F --age 9y --study 2025-01-01 --bone-age 100", "not both"),
         ("--sex F --birth 1.1.2015 --study 2024-01-01 --bone-age 100", "is no date"),
         ("--sex F --age 9y --bone-age ten", "is no age"),
+        ("--sex F --age 9y --bone-age 1_12", "is no age"),
+        ("--sex F --age 9y --bone-age 100 --interval 90-1_10", "two numbers of months"),
         ("--sex F --age 9y --bone-age 100 --interval 90", "two numbers of months"),
         ("--sex F --age 9y --bone-age 100 --interval 110-120", "does not hold"),
         ("--sex F --age 9y --bone-age 100 --method fels", "none of gp, tw2, tw3"),

@@ -244,7 +244,7 @@ def flawed(tmp_path: Path) -> Path:
     put_table(
         tmp_path / "labels.csv",
         "id,boneage,male\n1,100,True\n2,-3,True\n3,241,False\n4,old,False\n5,nan,True\n6,90,maybe\n7,90,\n,90,True\n"
-        "8,90,True\n1,100,True\n1,101,True\n\n9,240,False\n10,0,False\n11\n12,1e400,True\n",
+        "8,90,True\n1,100,True\n1,101,True\n\n9,240,False\n10,0,False\n11\n12,1e400,True\n13,1_12,True\n",
     )
     for name in ("1", "2", "9", "10", "99"):
         put_image(tmp_path / "images" / f"{name}.png")
@@ -259,6 +259,7 @@ def test_each_kind_of_problem_is_named_with_its_line_and_the_rest_is_used(flawed
         ("impossible-age", "3"), ("impossible-age", "4"), ("impossible-age", "5"), ("impossible-age", "6"),
         ("no-sex", "7"), ("no-sex", "8"), ("no-id", "9"), ("no-image", "10"),
         ("duplicate-row", "11"), ("duplicate-row", "12"), ("impossible-age", "16"), ("impossible-age", "17"),
+        ("impossible-age", "18"),
         ("no-row", "2.png"), ("no-row", "99.png"),
     }  # fmt: skip
 

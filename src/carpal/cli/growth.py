@@ -82,18 +82,19 @@ def tw3(
 def _bone_age(text: str, interval: str | None, method: str) -> BoneAge:
     from carpal.errors import InvalidArgument
     from carpal.growth import BoneAge, parse_age
+    from carpal.plain import number_in
 
     if method.lower() not in _METHODS:
         raise InvalidArgument(f"--method {method} is none of {', '.join(_METHODS)}")
     try:
-        months = float(text)
+        months = number_in(text)
     except ValueError:
         months = parse_age(text)
     edges = None
     if interval is not None:
         low, _, high = interval.partition("-")
         try:
-            edges = (float(low), float(high))
+            edges = (number_in(low), number_in(high))
         except ValueError:
             raise InvalidArgument(f"--interval {interval}: two numbers of months, as in 101-124") from None
     return BoneAge(months, edges, method=_METHODS[method.lower()])

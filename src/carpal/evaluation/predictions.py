@@ -22,7 +22,7 @@ from carpal.distribution import (
 )
 from carpal.errors import DatasetError, InvalidArgument
 from carpal.files import replacing
-from carpal.plain import SEXES, Sex
+from carpal.plain import SEXES, Sex, number_in
 
 __all__ = ["Predictions", "read_facts", "read_further_columns", "read_predictions", "write_predictions"]
 
@@ -393,7 +393,7 @@ class _Table:
         values = []
         for text, line in zip(self.texts(column), self.lines, strict=True):
             try:
-                values.append(np.nan if may_be_empty and not text else float(text))
+                values.append(np.nan if may_be_empty and not text else number_in(text))
             except ValueError:
                 what = f"{text!r} is no number" if text else "it is empty"
                 raise DatasetError(f"{self.path} line {line}: {column}: {what}") from None

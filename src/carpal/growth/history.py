@@ -17,6 +17,7 @@ from carpal.growth.bayley_pinneau import bayley_pinneau
 from carpal.growth.bone_age import BoneAge, Method
 from carpal.growth.child import Child, age_between, parse_age
 from carpal.growth.sds import SDS_REFERENCES, BoneAgeSds, bone_age_sds
+from carpal.plain import number_in
 
 __all__ = ["HistoryEntry", "PastReading", "Velocity", "parse_date", "read_history", "trace", "velocities"]
 
@@ -187,6 +188,6 @@ def _cell(row: dict[str, str], name: str) -> float | None:
     if not text:
         return None
     try:
-        return float(text)
+        return number_in(text)
     except ValueError:
         raise InvalidArgument(f"{name}: {text!r} is no number") from None

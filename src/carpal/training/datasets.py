@@ -29,6 +29,7 @@ import numpy as np
 
 from carpal.errors import DatasetError
 from carpal.files import RADIOGRAPH_SUFFIXES
+from carpal.plain import number_in
 from carpal.radiograph import Radiograph, Sex, read_radiograph
 from carpal.training.tables import Columns, Table, read_table
 
@@ -337,7 +338,7 @@ def _read_row(cells: dict[str, str], columns: Columns, where: str) -> _Row | Pro
         return Problem("no-id", where, "the row names no image")
     age_text, sex_text = cells.get(columns.age, "").strip(), cells.get(columns.sex, "").strip()
     try:
-        age = float(re.sub(r"^(\d+),(\d{1,2})$", r"\1.\2", age_text))
+        age = number_in(re.sub(r"^(\d+),(\d{1,2})$", r"\1.\2", age_text))
     except ValueError:
         return Problem("impossible-age", where, f"{age_text!r} is no age in months")
     if not 0 <= age <= OLDEST_MONTHS:
