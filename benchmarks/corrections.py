@@ -74,7 +74,7 @@ def main() -> None:
 
 def line(name: str, found: list[tuple[bool, bool, float]], ids: list[str]) -> str:
     right, refused, change = (np.array(column, float) for column in zip(*found, strict=True))
-    low, high = wilson(right.mean(), len(right))
+    low, high = wilson(right.mean(), len(set(ids)))  # copies of one radiograph are no further radiographs
     terms = np.column_stack([change, np.abs(change)])
     mean, size = estimate(ids, lambda w: (w @ terms) / w.sum(1, keepdims=True), 2000, 0)
     share = f"{100 * right.mean():.1f} % [{100 * low:.1f}, {100 * high:.1f}]"

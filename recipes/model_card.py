@@ -77,8 +77,9 @@ def main(model: str, out_of_fold: Path, locked: Path) -> None:
           "(`recipes/crossval.sh`; intervals calibrated on the other folds). *Locked fold*: the shipped file itself on "
           "the fifth that it did not see; as that fold has been looked at in the choice of sizes, out of fold is the "
           "surer figure, though one setting (how far back the weights lie, of four tried) and the ensemble's views "
-          "were chosen there, and two outlines mended that stood out there. *Age as reported*: what a reader of an "
-          "atlas would report, heaped on its plates as the references are.\n")  # fmt: skip
+          "were chosen there, and two outlines mended that stood out there; and its intervals are calibrated on all "
+          "986, these among them. *Age as reported*: what a reader of an atlas would report, "
+          "heaped on its plates as the references are.\n")  # fmt: skip
     print(f"| | out of fold, n {oof['overall']['n']} | locked fold, n {held_back['overall']['n']} |\n|---|---|---|")
     for title, name, percent in FIGURES:
         print(

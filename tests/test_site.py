@@ -48,6 +48,11 @@ def test_the_interval_moves_and_widens() -> None:
     assert high == pytest.approx(103 + 1.2 * 10, abs=0.02)
 
 
+def test_a_tilted_line_leaves_the_width_to_its_factor() -> None:
+    low, high = SHIFT.interval(bell(100), (85.0, 110.0), "M", 0.9)
+    assert high - low == pytest.approx(1.2 * 25, abs=0.02)
+
+
 def test_it_comes_back_from_its_file(tmp_path: Path) -> None:
     write_site_calibration(SHIFT, tmp_path / "site.json")
     assert read_site_calibration(tmp_path / "site.json") == SHIFT

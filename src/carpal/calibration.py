@@ -21,8 +21,8 @@ from carpal.radiograph import SEXES, Sex
 __all__ = ["COVERAGES", "UNSURE_MONTHS", "Calibration", "calibration_from_dict", "uncalibrated"]
 
 COVERAGES = (0.8, 0.9, 0.95)
-# Of the radiographs that the shipped networks had not seen 1 % have a wider 90 % interval, and are read more than twice
-# as far off as the others: carpal coverage counts them (results/oof/*/coverage.md).
+# Of the radiographs that the shipped networks had not seen less than 1 % have a wider 90 % interval; carpal coverage
+# counts them and says how far off they are read (results/oof/*/coverage.md).
 UNSURE_MONTHS = 50.0
 
 

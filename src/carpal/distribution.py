@@ -32,8 +32,8 @@ CLASS_EDGES: tuple[float, ...] = (1, 94, 120, 144, 162, 228)
 CLASS_NAMES: tuple[str, ...] = ("1-94", "95-120", "121-144", "145-162", "163-228")
 
 # How often each month 0 to 239 was reported as bone age in the RSNA 2017 training set (5,177 radiographs of girls and
-# 6,148 of boys, without the ids held back in recipes/folds/thumbnails.json). Readers report whole and half years and
-# the plates of an atlas, which differ between girls and boys.
+# 6,148 of boys, without the 986 on the test side of recipes/folds/thumbnails.json). Readers report whole and half years
+# and the plates of an atlas, which differ between girls and boys.
 # fmt: off
 REPORTED_COUNTS: dict[Sex, tuple[int, ...]] = {
     "F": (

@@ -62,7 +62,7 @@ class SiteCalibration:
     ) -> tuple[float, float]:
         """The model's interval in months about its own age, as the site has it about the moved one."""
         age, moved = float(expected_months(given)), float(expected_months(self.distribution(given, sex)))
-        factor = self.widths[coverage] * self.lines[sex][1]
+        factor = self.widths[coverage]  # not times the slope: carpal.evaluation.site measures it without
         low, high = moved - factor * (age - interval[0]), moved + factor * (interval[1] - age)
         return max(0.0, low), min(float(MONTHS[-1]), high)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.stats import fisher_exact
 
 from carpal.errors import DatasetError, InvalidArgument
 from carpal.evaluation.drift import Drift, Stream, measure_drift, read_stream, reference_stream, write_stream
@@ -39,6 +40,32 @@ def test_p_values_of_quiet_streams_are_spread_evenly(reference: Stream) -> None:
     for what in ("bone ages of girls", "appearance"):
         p = np.array([flag.p_value for drift in found for flag in drift.flags if flag.what == what])
         assert (p < 0.1).mean() == pytest.approx(0.1, abs=0.06)
+
+
+def test_a_small_reference_raises_no_flag_by_chance() -> None:
+    found = [measure_drift(stream(30, seed), stream(30, 500 + seed)) for seed in range(150)]
+    appearance = [flag for drift in found for flag in drift.flags if flag.what == "appearance"]
+    assert sum(flag.raised for flag in appearance) <= 1
+    p = np.array([flag.p_value for flag in appearance])
+    assert (p < 0.1).mean() == pytest.approx(0.1, abs=0.07)
+    told = [float(flag.effect.split(" SD")[0].rsplit(" ", 1)[1]) for flag in appearance]
+    assert np.median(told) < 0.4  # without what chance does to two small samples, which is 1.4
+    tiny = measure_drift(stream(60, 1), stream(20, 2))
+    assert {f.what: f.effect for f in tiny.flags}["appearance"] == "a reference of only 20 readings: not compared"
+
+
+@pytest.mark.parametrize(
+    ("refused", "read", "known_refused", "known_read", "raised"),
+    [(2, 30, 0, 195, False), (4, 30, 2, 195, False), (3, 30, 0, 1000, True), (9, 60, 2, 195, True)],
+)
+def test_refusals_are_counted_exactly(
+    refused: int, read: int, known_refused: int, known_read: int, raised: bool
+) -> None:
+    drift = measure_drift(stream(read, 1, refused=refused), stream(known_read, 2, refused=known_refused))
+    flag = next(flag for flag in drift.flags if flag.what == "refusals")
+    table = [[refused, read], [known_refused, known_read]]
+    assert flag.p_value == pytest.approx(fisher_exact(table, alternative="greater").pvalue, rel=1e-6)
+    assert flag.raised == raised
 
 
 def test_each_change_raises_its_own_flag(reference: Stream) -> None:

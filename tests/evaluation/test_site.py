@@ -6,6 +6,7 @@ import pytest
 from carpal.calibration import uncalibrated
 from carpal.distribution import MONTHS, expected_months
 from carpal.errors import InvalidArgument
+from carpal.evaluation.calibrate import intervals_of
 from carpal.evaluation.distributions import Distributions
 from carpal.evaluation.site import SiteFit, fit_site
 
@@ -67,6 +68,29 @@ def test_intervals_that_promise_too_much_are_widened() -> None:
     assert fit.held_after == pytest.approx(0.9, abs=0.04)
     assert fit.calibration.widths[0.9] > 1.5
     assert fit.calibration.lines["F"] == (0.0, 1.0)
+
+
+def test_what_is_told_of_the_intervals_is_what_they_do() -> None:
+    plain = site(300, width=6.0)
+    tilted = Distributions(plain.ids, plain.sexes, plain.groups, 30 + 0.8 * plain.reference_months, plain.values)
+    fit = fitted(tilted)
+    assert fit.calibration is not None and fit.calibration.lines["F"][1] < 0.9
+    given = intervals_of(tilted, uncalibrated(), 0.9)
+    inside = []
+    for k, sex in enumerate(tilted.sexes):
+        low, high = fit.calibration.interval(tilted.values[k], tuple(given[k]), sex, 0.9)  # type: ignore[arg-type]
+        inside.append(low <= tilted.reference_months[k] <= high)
+    assert np.mean(inside) == pytest.approx(fit.held_after, abs=0.015)
+
+
+def test_five_pictures_of_one_child_are_one_child() -> None:
+    few = site(100).take([k % 20 for k in range(100)])
+    with pytest.raises(InvalidArgument, match="20 children's radiographs are too few"):
+        fitted(few)
+    once, often = site(40, girls=12, boys=12), site(40, girls=12, boys=12).take([k % 40 for k in range(120)])
+    assert fitted(often).mae_after.value == pytest.approx(fitted(once).mae_after.value, abs=0.6)
+    refused = [fitted(site(40, seed=seed).take([k % 40 for k in range(200)])).calibration is None for seed in range(12)]
+    assert sum(refused) >= 10
 
 
 def test_one_sick_child_does_not_turn_the_line() -> None:

@@ -80,8 +80,14 @@ def test_the_side_of_a_split_is_respected(tiny_run: Path, phantom_set: Path, tmp
     common = ("--data", phantom_set, "--cache", tmp_path / "cache")  # a run brings its own split
     done = carpal("evaluate", tiny_run, "--out", tmp_path / "v", "--side", "validation", *common)
     assert "n 8: MAE" in done.stdout, done.stderr
+    assert "mind:" not in done.stderr
     held_back = set(json.loads(split.read_text())["validation"])
     assert {r["id"] for r in csv.DictReader((tmp_path / "v" / "predictions.csv").open())} == held_back
+    other = tmp_path / "other.json"  # of the test side four trained this run
+    ids = sorted({sample.id for sample in read_dataset(phantom_set).samples} - held_back)
+    other.write_text(json.dumps({"test": [*ids[:4], *sorted(held_back)[:4]], "validation": [], "seed": 0}))
+    done = carpal("evaluate", tiny_run, "--out", tmp_path / "o", "--side", "test", "--split", other, *common)
+    assert f"mind: 4 of these 8 radiographs are on the training side of {tiny_run}" in done.stderr
     wrong = carpal("evaluate", tiny_run, "--out", tmp_path / "w", "--side", "exam", *common)
     assert wrong.returncode == 2
     assert "exam" in wrong.stderr

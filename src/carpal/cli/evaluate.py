@@ -129,12 +129,23 @@ def _assess_all(
     for model in models:
         _check_there(model)
     for model in models:
-        if side == "all" and (Path(model) / "config.json").is_file():
-            print("mind: side all may hold radiographs that this run was trained on", file=sys.stderr)
         dataset = _side(data, _split_of(model, split), side, group)
+        if (Path(model) / "config.json").is_file():
+            _mind_training(model, dataset, side)
         with progress_bar("preparing") as tell:
             parts.append(assess(model, dataset, cache, views=views, progress=tell))
     return pool_assessed(parts) if len(parts) > 1 else parts[0]
+
+
+def _mind_training(model: str, dataset: Dataset, side: str) -> None:
+    from carpal.training.validation import on_training_side
+
+    trained = on_training_side(Path(model), dataset)
+    if trained:
+        told = f"{trained} of these {len(dataset.samples)} radiographs are on the training side of {model}"
+        print(f"mind: {told}", file=sys.stderr)
+    elif trained is None and side == "all":
+        print("mind: side all may hold radiographs that this run was trained on", file=sys.stderr)
 
 
 def _write_folder(

@@ -123,8 +123,9 @@ def sentences(table: BiasTable) -> list[str]:
         f"{figure_text(table.overall.bias_months, signed=True)}.",
         f"Worst{among}: {worst.value}, n {worst.metrics.n}, MAE {figure_text(worst.metrics.mae_months)}, bias "
         f"{figure_text(worst.metrics.bias_months, signed=True)}.",
-        f"The bias of {len(apart)} of {len(table.cells)} groups is more than chance (95 % intervals; one in twenty "
-        "would be so by chance alone). By reference age, every model that errs is drawn towards the middle.",
+        f"The bias of {len(apart)} of {len(table.cells)} groups is more than chance (95 % intervals; by chance alone "
+        f"one in twenty would be so, and more of groups below {WORST_CELL_MIN_N}).",
+        "By reference age, every model that errs is drawn towards the middle.",
     ]
     if table.passed_over:
         said.append(f"Passed over, as they hold no groups: {', '.join(table.passed_over)}.")

@@ -27,6 +27,7 @@ from carpal.radiograph import SEXES
 __all__ = ["FEWEST", "Drift", "Flag", "Stream", "measure_drift", "read_stream", "reference_stream", "write_stream"]
 
 FEWEST = 30
+_FEWEST_FREE = 10  # readings of the reference beyond as many as an embedding has numbers
 _ALARM = 0.001  # one false flag in a thousand quiet streams
 _NOTICEABLE_MONTHS, _NOTICEABLE_SHIFT, _NOTICEABLE_SHARE = 6.0, 0.5, 0.02
 
@@ -114,24 +115,26 @@ def _quality_flag(stream: Stream, reference: Stream) -> Flag:
 
 def _refusal_flag(stream: Stream, reference: Stream) -> Flag:
     shares = [s.refused / (s.refused + len(s)) for s in (stream, reference)]
-    total = [s.refused + len(s) for s in (stream, reference)]
-    pooled = (stream.refused + reference.refused) / sum(total)
-    spread = math.sqrt(max(pooled * (1 - pooled) * (1 / total[0] + 1 / total[1]), 1e-12))
-    p = math.erfc(abs(shares[0] - shares[1]) / spread / math.sqrt(2))
+    p = _fisher(stream.refused, len(stream), reference.refused, len(reference))
     effect = f"{100 * shares[0]:.1f} % refused, {100 * shares[1]:.1f} % in the reference"
     return Flag("refusals", effect, p, p < _ALARM and shares[0] - shares[1] > _NOTICEABLE_SHARE)
 
 
 def _embedding_flag(stream: Stream, reference: Stream) -> Flag:
-    """Hotelling's test of the mean, with the reference's spread."""
-    middle = reference.embedding.mean(0)
-    spread = np.cov(reference.embedding.T) + 1e-6 * np.eye(len(middle))
+    """Hotelling's test of the mean, with the spread of the reference alone; the distance told is what is left when
+    that of two samples of the same pictures is taken off."""
+    middle, degrees = reference.embedding.mean(0), reference.embedding.shape[1]
+    free = len(reference) - degrees
+    if free < _FEWEST_FREE:
+        return Flag("appearance", f"a reference of only {len(reference)} readings: not compared", 1.0, False)
+    spread = np.cov(reference.embedding.T) + 1e-6 * np.eye(degrees)
     shift = stream.embedding.mean(0) - middle
-    distance = float(shift @ np.linalg.solve(spread, shift))  # squared, in SDs
-    statistic = distance / (1 / len(stream) + 1 / len(reference))
-    p = _chi_squared_tail(statistic, len(middle))
-    effect = f"the mean picture lies {math.sqrt(distance):.2f} SD from the reference's"
-    return Flag("appearance", effect, p, p < _ALARM and math.sqrt(distance) > _NOTICEABLE_SHIFT)
+    squared = float(shift @ np.linalg.solve(spread, shift))  # in SDs
+    chance = 1 / len(stream) + 1 / len(reference)
+    p = _f_tail(squared / chance * free / (degrees * (len(reference) - 1)), degrees, free)
+    distance = math.sqrt(max(0.0, squared * (free - 2) / (len(reference) - 1) - degrees * chance))
+    effect = f"the mean picture lies {distance:.2f} SD from the reference's"
+    return Flag("appearance", effect, p, p < _ALARM and distance > _NOTICEABLE_SHIFT)
 
 
 def _smirnov(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
@@ -147,10 +150,24 @@ def _smirnov(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
     return 1.0 if scaled < 0.2 else float(np.clip(total, 0, 1))
 
 
-def _chi_squared_tail(value: float, degrees: int) -> float:
-    """P(X > value) by Wilson and Hilferty's cube root."""
-    spread = 2 / (9 * degrees)
-    z = ((value / degrees) ** (1 / 3) - (1 - spread)) / math.sqrt(spread)
+def _fisher(refused: int, read: int, known_refused: int, known_read: int) -> float:
+    """P-value of Fisher's exact test that no larger share is refused than is known."""
+    total, drawn, marked = refused + read + known_refused + known_read, refused + read, refused + known_refused
+
+    def ways(n: int, k: int) -> float:
+        return math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)
+
+    terms = (
+        math.exp(ways(marked, k) + ways(total - marked, drawn - k) - ways(total, drawn))
+        for k in range(refused, min(marked, drawn) + 1)
+    )
+    return min(1.0, sum(terms))
+
+
+def _f_tail(value: float, above: int, below: int) -> float:
+    """P(X > value) of the F distribution, by Paulson's cube root."""
+    root, a, b = value ** (1 / 3), 2 / (9 * above), 2 / (9 * below)
+    z = ((1 - b) * root - (1 - a)) / math.sqrt(b * root**2 + a)
     return 0.5 * math.erfc(z / math.sqrt(2))
 
 

@@ -50,32 +50,34 @@ def fit_site(
     """The calibration of a site, from what the model says of its radiographs and ``intervals``, the model's own.
 
     It is kept where the error on radiographs left out falls by more than chance, or where the intervals hold too few
-    or too many; of the two, only what helps. Raises InvalidArgument below 30 radiographs or with one sex alone.
+    or too many; of the two, only what helps. Radiographs of one id are one child's, counted once and left out together.
+    Raises InvalidArgument below 30 children or with one sex alone.
     """
-    sexes = np.array(found.sexes)
-    if len(found) < FEWEST:
-        raise InvalidArgument(f"{len(found)} radiographs are too few to calibrate a site: {FEWEST} at least")
-    if min((sexes == sex).sum() for sex in SEXES) < FEWEST // 4:
-        raise InvalidArgument(f"radiographs of both sexes are needed, {FEWEST // 4} of each at least")
+    ids, sexes = np.array(found.ids), np.array(found.sexes)
+    children = len(set(found.ids))
+    if children < FEWEST:
+        raise InvalidArgument(f"{children} children's radiographs are too few to calibrate a site: {FEWEST} at least")
+    if min(len(set(ids[sexes == sex])) for sex in SEXES) < FEWEST // 4:
+        raise InvalidArgument(f"radiographs of both sexes are needed, of {FEWEST // 4} children each at least")
     ages, reference = expected_months(found.values), found.reference_months
     design, difference = _design(ages, sexes), reference - ages
-    left_out = ages + _left_out(design, difference)
+    left_out = ages + _left_out(design, difference, ids)
     before, after = np.abs(difference), np.abs(reference - left_out)
     terms = np.column_stack([before, after, after - before])
     mae_before, mae_after, change = estimate(
         list(found.ids), lambda w: (w @ terms) / w.sum(1, keepdims=True), resamples, seed
     )
     line_helps = change.high is not None and change.high < 0
-    coefficients = _ridge(design, difference) if line_helps else np.zeros(4)
+    coefficients = _ridge(design, difference, _shares(ids)) if line_helps else np.zeros(4)
     middle = left_out if line_helps else ages
     scores = {c: _scores(reference, middle, ages, intervals_of(found, intervals, c)) for c in COVERAGES}
     widths = {c: _quantile(scores[c], c) for c in COVERAGES}
     held_before = float((_scores(reference, ages, ages, intervals_of(found, intervals, 0.9)) <= 1).mean())
-    off = 2.58 * np.sqrt(0.9 * 0.1 / len(found))  # one site in a hundred that needs nothing
+    off = 2.58 * np.sqrt(0.9 * 0.1 / children)  # one site in a hundred that needs nothing
     widths_help = abs(float((scores[0.9] <= 1).mean()) - 0.9) > off
     if not widths_help:
         widths = dict.fromkeys(COVERAGES, 1.0)
-    others = [_quantile(np.delete(scores[0.9], k), 0.9) if widths_help else 1.0 for k in range(len(found))]
+    others = [_quantile(scores[0.9][ids != own], 0.9) if widths_help else 1.0 for own in ids]
     held_after = float((scores[0.9] <= np.array(others)).mean())
     fit = SiteFit(None, len(found), mae_before, mae_after, change, held_before, held_after)
     if not (line_helps or widths_help):
@@ -85,7 +87,7 @@ def fit_site(
         "mae_after_months": (mae_after if line_helps else mae_before).to_dict(),
         "interval_90_held_before": round(held_before, 4),
         "interval_90_held_after": round(held_after, 4),
-        "measured": "on radiographs left out one by one",
+        "measured": "on the radiographs of one child after the other left out",
     }
     lines = {sex: _line(coefficients, sex) for sex in SEXES}
     made = SiteCalibration(name, model_digest, lines, widths, len(found), facts)
@@ -98,23 +100,35 @@ def _design(ages: NDArray[np.float64], sexes: NDArray[np.str_]) -> NDArray[np.fl
     return np.column_stack([np.ones(len(ages)), side, tilt, side * tilt])
 
 
-def _ridge(design: NDArray[np.float64], difference: NDArray[np.float64]) -> NDArray[np.float64]:
+def _shares(ids: NDArray[np.str_]) -> NDArray[np.float64]:
+    """(N,) what each radiograph counts for: those of one child one together."""
+    _, child, count = np.unique(ids, return_inverse=True, return_counts=True)
+    return np.asarray(1 / count[child])
+
+
+def _ridge(
+    design: NDArray[np.float64], difference: NDArray[np.float64], shares: NDArray[np.float64]
+) -> NDArray[np.float64]:
     """(4,) the most probable coefficients; errors have the spread that is seen, whatever a few outliers do."""
     spread = 1.4826 * float(np.median(np.abs(difference - np.median(difference)))) or 1.0
     limit = 2.5 * spread
-    weights = np.ones(len(difference))
+    weights = shares
     for _ in range(10):  # Huber: a child with a bone disease must not turn the line
         scaled = design * weights[:, None] / spread**2
         found = np.linalg.solve(scaled.T @ design + np.diag(_PRIOR_SD**-2), scaled.T @ difference)
-        weights = np.minimum(1.0, limit / np.maximum(np.abs(difference - design @ found), 1e-9))
+        weights = shares * np.minimum(1.0, limit / np.maximum(np.abs(difference - design @ found), 1e-9))
     return found
 
 
-def _left_out(design: NDArray[np.float64], difference: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(N,) the correction of each radiograph from all the others."""
-    n = len(difference)
-    rows = np.arange(n)
-    return np.array([design[k] @ _ridge(design[rows != k], difference[rows != k]) for k in rows])
+def _left_out(
+    design: NDArray[np.float64], difference: NDArray[np.float64], ids: NDArray[np.str_]
+) -> NDArray[np.float64]:
+    """(N,) the correction of each radiograph from those of all other children."""
+    moved, shares = np.empty(len(ids)), _shares(ids)
+    for child in np.unique(ids):
+        own = ids == child
+        moved[own] = design[own] @ _ridge(design[~own], difference[~own], shares[~own])
+    return moved
 
 
 def _line(coefficients: NDArray[np.float64], sex: Sex) -> tuple[float, float]:

@@ -95,9 +95,9 @@ def _assess_run(
     distributions = predict(network.to(device), prepared, device, views=views)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    image = torch.zeros(1, 1, *run_recipe(config).shape)
+    images, sexes = torch.zeros(len(views), 1, *run_recipe(config).shape), torch.zeros(len(views), dtype=torch.long)
     with torch.inference_mode():
-        cpu_ms = _cpu_ms(lambda: network.cpu()(image, torch.tensor([0])))
+        cpu_ms = _cpu_ms(lambda: network.cpu()(images, sexes))
     torch.set_num_threads(threads)
     parameters = sum(p.numel() for p in network.parameters())
     facts: dict[str, str | float] = {

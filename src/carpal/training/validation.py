@@ -13,7 +13,7 @@ from carpal.training.config import TrainConfig, read_config
 from carpal.training.datasets import Dataset, read_dataset
 from carpal.training.splits import read_split
 
-__all__ = ["choose_side", "run_recipe", "validation_side"]
+__all__ = ["choose_side", "on_training_side", "run_recipe", "validation_side"]
 
 
 def run_recipe(config: TrainConfig) -> Recipe:
@@ -35,6 +35,14 @@ def choose_side(dataset: Dataset, split: Path | None, side: str, groups: tuple[s
     if not chosen.samples:
         raise InvalidArgument(f"{dataset.root}: none of its radiographs is on the {side} side of {split}")
     return chosen
+
+
+def on_training_side(run: Path, dataset: Dataset) -> int | None:
+    """How many of these radiographs the run did not hold back; None of another data set than the run's, whose ids mean
+    other children."""
+    if Path(read_config(run).data).resolve() != dataset.root.resolve():
+        return None
+    return len(read_split(run / "split.json").train_ids(sample.id for sample in dataset.samples))
 
 
 def validation_side(

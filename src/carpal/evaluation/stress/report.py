@@ -144,4 +144,5 @@ def _table(summary: StressSummary) -> Table:
             share_text(line.far_change, signed=True),
         ]
         rows.append([line.name, line.kind, str(line.read), str(line.refused), *cells])
-    return Table(header, rows, "Bold: the interval lies above zero.", frozenset(marked), frozenset({1}))
+    caption = "Bold: the interval lies above zero. Changes leave out what is refused as it is."
+    return Table(header, rows, caption, frozenset(marked), frozenset({1}))
