@@ -19,7 +19,7 @@ from typer.testing import CliRunner, Result
 
 highdicom = pytest.importorskip("highdicom", reason="the dicom extra is not installed")
 
-from carpal import Reader
+from carpal import Reader, deliver
 from carpal.annotate import annotated_picture
 from carpal.cli import app
 from carpal.deliver import Request, deliver_all
@@ -125,6 +125,27 @@ def test_a_folder_is_answered_folder_by_folder_and_a_bad_file_does_not_stop_it(
     assert "three.dcm: NOT READ" in done.output
     written = sorted(str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").rglob("*.dcm"))
     assert written == ["one/report.dcm", "one/sc.dcm", "one/sr.dcm"]
+
+
+def test_what_goes_wrong_with_one_keeps_no_other_from_its_answer(
+    phantom_dicom: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = tmp_path / "study"
+    study.mkdir()
+    for name in ("one", "two"):
+        shutil.copy(phantom_dicom, study / f"{name}.dcm")
+    written = deliver.report_object
+
+    def fails(source: Dataset, *arguments: object) -> Dataset:
+        if Path(str(source.filename)).stem == "one":
+            raise KeyError("Mustermann^Erika")
+        return written(source, *arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(deliver, "report_object", fails)
+    done = carpal(study, "-o", tmp_path / "out")
+    assert done.exit_code == 1
+    assert "answering it failed (KeyError)" in done.output and "Mustermann" not in done.output
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["two"]
 
 
 def test_a_refused_radiograph_is_answered_by_a_report_without_an_age(phantom_dicom: Path, tmp_path: Path) -> None:

@@ -544,6 +544,56 @@ def test_a_header_nothing_can_refer_to_is_refused(
         write(source)
 
 
+@every_object
+def test_a_uid_longer_than_dicom_allows_is_refused(write: Callable[[Dataset], Dataset], source: Dataset) -> None:
+    source.StudyInstanceUID = "1.2." + "3" * 61
+    with pytest.raises(UnreadableRadiograph, match="StudyInstanceUID"):
+        write(source)
+
+
+def test_of_a_makers_own_class_there_is_no_report(source: Dataset) -> None:
+    source.SOPClassUID = "1.3.46.670589.2.3.1.1"
+    with pytest.raises(UnreadableRadiograph, match="maker's own"):
+        report(source)
+
+
+@every_object
+def test_an_accession_number_is_the_headers_whatever_its_length(
+    write: Callable[[Dataset], Dataset], source: Dataset
+) -> None:
+    source.AccessionNumber = "RIS-2024-00123456-7"
+    assert write(source).AccessionNumber == "RIS-2024-00123456-7"
+
+
+@every_object
+@pytest.mark.parametrize(("keyword", "vr"), [("PatientID", "LO"), ("PatientName", "PN")])
+def test_a_patient_in_bytes_of_another_character_set_is_refused(
+    keyword: str, vr: str, write: Callable[[Dataset], Dataset], source: Dataset, tmp_path: Path
+) -> None:
+    setattr(source, keyword, "Mxller12")
+    source.SpecificCharacterSet = "ISO_IR 192"
+    source.save_as(tmp_path / "odd.dcm")
+    data = (tmp_path / "odd.dcm").read_bytes()
+    assert data.count(b"Mxller12") == 1
+    (tmp_path / "odd.dcm").write_bytes(data.replace(b"Mxller12", b"M\xfcller12"))
+    with pytest.raises(UnreadableRadiograph, match=f"{keyword} holds bytes"):
+        write(read_source(tmp_path / "odd.dcm"))
+
+
+def test_what_lies_in_a_sequence_is_written_in_the_objects_character_set(source: Dataset, tmp_path: Path) -> None:
+    source.SpecificCharacterSet = "ISO_IR 100"
+    other, code = Dataset(), Dataset()
+    other.PatientID = "Ä2"
+    code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = "X1", "99X", "Röntgen Hand"
+    source.OtherPatientIDsSequence, source.ProcedureCodeSequence = [other], [code]
+    source.save_as(tmp_path / "header.dcm")
+    written = encapsulated_pdf(read_source(tmp_path / "header.dcm"), PDF, "Alter für Łódź", NOW)
+    stored = pydicom.dcmread(save(written, tmp_path))
+    assert stored.SpecificCharacterSet == "ISO_IR 192"
+    assert stored.OtherPatientIDsSequence[0].PatientID == "Ä2"
+    assert stored.ProcedureCodeSequence[0].CodeMeaning == "Röntgen Hand"
+
+
 def test_an_unknown_character_set_is_refused(source: Dataset) -> None:
     source.SpecificCharacterSet = "ISO_IR 999"
     with pytest.raises(UnreadableRadiograph, match="character set"):

@@ -123,6 +123,11 @@ def _deliver(reader: Reader, path: Path, folder: Path, request: Request, written
         written.append(_save(page_object(source, report, request.look, written_at), folder / PAGE))
     except CarpalError as error:
         return Delivery(path, header, reading, tuple(written), refused or sentence_of(error, path))
+    except OSError:
+        raise
+    except Exception as error:  # no radiograph may keep the others from their answer, and a text may quote a header
+        why = f"{path}: answering it failed ({type(error).__name__})"
+        return Delivery(path, header, reading, tuple(written), refused or why)
     return Delivery(path, header, reading, tuple(written), refused)
 
 

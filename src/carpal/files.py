@@ -59,6 +59,7 @@ def replacing(path: str | Path, *, durable: bool = False) -> Iterator[Path]:
     """A temporary name to write to; it becomes ``path`` when all went well, so nobody ever sees half a file. With
     ``durable`` it is on the disk then, and outlives a loss of power."""
     path = Path(path)
+    new = [folder for folder in (path.parent, *path.parent.parents) if not folder.exists()]
     path.parent.mkdir(parents=True, exist_ok=True)
     fits = len(os.fsencode(path.name)) <= _LONGEST_STEM
     stem = path.name if fits else hashlib.sha256(os.fsencode(path.name)).hexdigest()
@@ -69,7 +70,8 @@ def replacing(path: str | Path, *, durable: bool = False) -> Iterator[Path]:
             _flush(part)
         os.replace(part, path)
         if durable:
-            _flush(path.parent)
+            for folder in (path.parent, *(folder.parent for folder in new)):  # a new folder is an entry of its parent
+                _flush(folder)
     except OSError as error:
         if str(error.filename) == str(part):  # whoever is told knows the file by its own name
             error.filename = str(path)

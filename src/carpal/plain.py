@@ -42,4 +42,5 @@ def child_code(text: str) -> str | None:
     """A child's code without spaces around it, the same letters always spelt alike; None for what is none: 1 to 64
     printable characters."""
     code = unicodedata.normalize("NFC", text).strip()
-    return code if 1 <= len(code) <= LONGEST_CODE and code.isprintable() else None
+    # U+FFFD stands for bytes that could not be read: two children's codes may look alike then.
+    return code if 1 <= len(code) <= LONGEST_CODE and code.isprintable() and "\ufffd" not in code else None

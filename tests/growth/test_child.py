@@ -104,6 +104,8 @@ def test_the_age_between_two_days(birth: str, study: str, months: float) -> None
 def test_nobody_is_examined_before_birth() -> None:
     with pytest.raises(InvalidArgument, match="birth 2024-02-01 lies after the study of 2024-01-31"):
         age_between(date(2024, 2, 1), date(2024, 1, 31))
+    with pytest.raises(InvalidArgument, match="still to come"):
+        age_between(date(2015, 12, 31), date(9999, 12, 31))
 
 
 @given(st.dates(date(1990, 1, 1), date(2010, 1, 1)), st.integers(0, 7000))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 from concurrent.futures import Future
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,8 +15,9 @@ pytest.importorskip("fastapi", reason="needs pip install '.[serve]'")
 pytest.importorskip("highdicom", reason="needs pip install '.[dicom]'")
 
 from carpal import Reader, Reading
-from carpal.errors import UnreadableRadiograph
+from carpal.errors import Busy, UnreadableRadiograph
 from carpal.report import Given, Look
+from carpal.service import making
 from carpal.service.database import Database
 from carpal.service.destinations import parse_destination
 from carpal.service.documents import document_of
@@ -24,6 +26,7 @@ from carpal.service.making import Document, Job, make
 from carpal.service.readings import ReadingStore
 from carpal.service.records import Order, Outcome, Source
 from carpal.service.settings import DicomSettings, Settings
+from carpal.service.worker import _answer
 
 
 class Counting(Reader):
@@ -79,6 +82,40 @@ def test_one_that_cannot_be_made_keeps_no_other_back(phantom_png: Path, tmp_path
     assert not (tmp_path / "sr.dcm").exists()  # of a PNG there is none
     with pytest.raises(UnreadableRadiograph):
         make(reader, Job(phantom_png, Given("F"), False, wanted[1:]))
+
+
+class Answering(AtOnce):
+    """A pool that answers as a worker does."""
+
+    def make(self, job: Job) -> Future[Outcome]:
+        future: Future[Outcome] = Future()
+        future.set_result(_answer(self.reader, job))
+        return future
+
+
+def test_what_has_no_room_now_may_be_asked_for_again(
+    phantom_dicom: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(target: Path) -> Path:
+        raise OSError(errno.ENOSPC, "No space left on device", str(target))
+
+    reader = Reader()
+    store, pool = ReadingStore(Database(tmp_path), tmp_path), Answering(reader)
+    with phantom_dicom.open("rb") as file:
+        accepted, _ = store.accept(file, Order("test"), None, 1)
+    claim = store.claim("test", 60)
+    assert claim is not None
+    store.finish(claim, Outcome("done", reader.read(phantom_dicom).to_dict(), None, reader.digest))
+    hub = cast(Hub, SimpleNamespace(store=store, pool=pool, settings=Settings(tmp_path)))
+    with monkeypatch.context() as disk, pytest.raises(Busy, match="later"):
+        disk.setattr(making, "replacing", full)
+        asyncio.run(document_of(hub, accepted.id, "sc.dcm", Look()))
+    assert asyncio.run(document_of(hub, accepted.id, "sc.dcm", Look()))[1][128:132] == b"DICM"
+    lost = _answer(reader, Job(tmp_path / "gone", Given("F"), False, ()))
+    assert (lost.state, lost.passing) == ("failed", True)
+    (tmp_path / "damaged.dcm").write_bytes(phantom_dicom.read_bytes()[:3000])
+    assert not _answer(reader, Job(tmp_path / "damaged.dcm", Given("F"), False, ())).passing
+    store.database.close()
 
 
 @pytest.mark.parametrize(("source", "jobs"), [("stow", 1), ("rest", 2)])

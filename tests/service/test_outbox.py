@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 import ssl
 import subprocess
@@ -29,6 +30,8 @@ from carpal.errors import CarpalError
 from carpal.phantom import write_phantom
 from carpal.service.audit import entries, in_utc
 from carpal.service.database import Database
+from carpal.service.destinations import Declined
+from carpal.service.dicomweb import _judge
 from carpal.service.outbox import Outbox, Posting, wait_after
 from carpal.service.readings import ReadingStore
 from carpal.service.records import Order, Outcome
@@ -423,6 +426,29 @@ def test_times_are_told_in_utc_wherever_the_machine_stands(
 def test_an_outbox_that_is_empty_says_so(tmp_path: Path) -> None:
     Database(tmp_path).close()
     assert carpal("serve", "outbox", "--data", tmp_path).stdout == "nothing is to be sent\n"
+
+
+@pytest.mark.parametrize(
+    ("status", "reasons", "taken"),
+    [
+        (200, None, True),
+        (202, [], True),
+        (202, [0x0111], True),
+        (409, [0x0111, 0x0111], True),
+        (202, [0xA700], False),
+        (409, [0x0111, 0x0110], False),
+        (409, [None], False),
+        (409, None, False),
+    ],
+)
+def test_an_object_that_is_there_already_is_sent(status: int, reasons: list[int | None] | None, taken: bool) -> None:
+    failed = [{"00081197": {"vr": "US", "Value": [reason]}} if reason else {} for reason in reasons or ()]
+    said = b"" if reasons is None else json.dumps({"00081198": {"vr": "SQ", "Value": failed}}).encode()
+    if taken:
+        _judge(status, said)
+    else:
+        with pytest.raises(Declined):
+            _judge(status, said)
 
 
 def test_errors_of_the_service_have_dicom_statuses_of_the_storage_service() -> None:

@@ -16,6 +16,7 @@ from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from carpal.errors import ImageTooLarge, InvalidArgument, UnreadableRadiograph
 from carpal.phantom import write_phantom
+from carpal.plain import child_code
 from carpal.service.instance import read_instance
 from carpal.service.rule import Rule, read_rule
 
@@ -159,6 +160,7 @@ def test_the_patient_id_is_a_childs_code_where_it_can_be_one_and_is_not_shown(ph
     assert "4711" not in repr(instance)
     for nobody in ("", " ", "tab\there", "x" * 65):
         assert read_instance(as_file(header(phantom, PatientID=nobody))).patient_id is None
+    assert child_code("\ufffd12") is None  # bytes that could not be read: another child's may look the same
 
 
 def test_a_deflated_header_is_read_and_a_bomb_is_not(phantom: Path) -> None:

@@ -180,7 +180,14 @@ def test_the_work_list_has_pages(client: httpx.Client, small_hand: bytes) -> Non
     today = newest[0]["created_at"][:10]
     assert 'data-id="' in client.get(f"/worklist?since={today}").text
     assert 'data-id="' not in client.get("/worklist?until=2020-01-01").text
-    for wrong in ("since=yesterday", "since=2020-13-01", "state=lost", "cursor=x"):
+    for wrong in (
+        "since=yesterday",
+        "since=2020-13-01",
+        "since=0001-01-01",
+        "until=9999-12-31",
+        "state=lost",
+        "cursor=x",
+    ):
         assert client.get(f"/worklist?{wrong}").status_code in (404, 422), wrong
 
 

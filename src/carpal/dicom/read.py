@@ -28,6 +28,7 @@ from carpal.dicom.grey import to_display
 from carpal.dicom.header import read_facts
 from carpal.dicom.reduced import decode_reduced
 from carpal.errors import ImageTooLarge, UnreadableRadiograph
+from carpal.silence import QUIET
 
 __all__ = ["check_inflated_size", "decode", "dimensions", "parse", "study_date"]
 
@@ -81,9 +82,10 @@ def parse(data: bytes, max_bytes: int) -> pydicom.Dataset:
 def study_date(data: bytes, max_bytes: int) -> date | None:
     """When the study was, by the header alone; None where it does not say it. A damaged header says nothing."""
     try:
-        check_inflated_size(data, max_bytes)
-        header = pydicom.dcmread(io.BytesIO(data), stop_before_pixels=True, force=True)
-        return read_facts(header).study_date
+        with QUIET:  # a warning may quote the header
+            check_inflated_size(data, max_bytes)
+            header = pydicom.dcmread(io.BytesIO(data), stop_before_pixels=True, force=True)
+            return read_facts(header).study_date
     except Exception:  # pydicom raises many kinds of error
         return None
 

@@ -26,7 +26,7 @@ from carpal.errors import UnreadableRadiograph
 from carpal.radiograph import is_dicom
 from carpal.silence import QUIET
 
-__all__ = ["laterality", "local_time", "patient_and_study", "read_source", "reference"]
+__all__ = ["UID", "laterality", "local_time", "patient_and_study", "read_source", "reference"]
 
 # Type 1 and 2 of the Patient and General Study modules (PS3.3 C.7.1.1, C.7.2.1): present, if only empty.
 _REQUIRED = (
@@ -39,8 +39,10 @@ _OPTIONAL = (
     "IssuerOfAccessionNumberSequence", "StudyDescription", "ProcedureCodeSequence",
     "PatientAge", "PatientSize", "PatientWeight", "TimezoneOffsetFromUTC",
 )  # fmt: skip
-_NEVER_DROPPED = ("PatientName", "PatientID")  # an object without its patient would be worse than one badly spelt
+# An object without its patient or its order would be worse than one badly spelt.
+_NEVER_DROPPED = ("PatientName", "PatientID", "AccessionNumber")
 _SEXES = ("F", "M", "O")
+UID = re.compile(r"(?=.{1,64}$)(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*))+")
 
 
 def read_source(path: Path, name: str | None = None) -> Dataset:
@@ -75,7 +77,7 @@ def _check_source(source: Dataset) -> None:
     """Raises UnreadableRadiograph where the header lacks what a reference needs or names an unknown character set."""
     for keyword in ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID"):
         element = _element(source, keyword)
-        if element is None or not re.fullmatch(r"(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*))+", str(element.value)):
+        if element is None or not UID.fullmatch(str(element.value)):
             raise UnreadableRadiograph(
                 f"its header has no valid {keyword}, so that no object could refer to it; export it again"
             )
@@ -95,10 +97,24 @@ def patient_and_study(source: Dataset, texts: Iterable[str]) -> Dataset:
     for keyword in (*_REQUIRED, *_OPTIONAL):
         element = _element(source, keyword)
         if element is not None and (keyword in _NEVER_DROPPED or _is_valid(element)):
+            _check_spelling(element)
             answer.add(copy.deepcopy(element))
         elif keyword in _REQUIRED:
             setattr(answer, keyword, "")
     return answer
+
+
+def _check_spelling(element: DataElement) -> None:
+    """Decode what lies in a sequence, which may be written in another character set. Raises UnreadableRadiograph where
+    the patient or the order is spelt in bytes that the header's character set does not have."""
+    if element.VR == "SQ":
+        for item in element.value:
+            for _ in item.iterall():
+                pass
+    elif element.keyword in _NEVER_DROPPED and "\ufffd" in str(element.value):
+        raise UnreadableRadiograph(
+            f"its {element.keyword} holds bytes that the header's character set does not have; export it again"
+        )
 
 
 def local_time(source: Dataset, moment: datetime) -> datetime:

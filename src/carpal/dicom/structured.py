@@ -35,6 +35,7 @@ from carpal.dicom.codes import BONE_AGE, HAND, INTERVAL_HIGH, INTERVAL_LOW, MONT
 from carpal.dicom.findings import DISCLAIMER, Findings
 from carpal.dicom.objects import derived_uid, describe_equipment, seal, stamp
 from carpal.dicom.source import laterality, patient_and_study
+from carpal.errors import UnreadableRadiograph
 from carpal.silence import QUIET
 
 __all__ = ["structured_report"]
@@ -48,7 +49,7 @@ _PROCEDURE = Code("43468-8", "LN", "XR unspecified body region")  # what CID 100
 def structured_report(source: Dataset, findings: Findings, written_at: datetime) -> Dataset:
     """A Comprehensive SR about ``source``, the header of a DICOM radiograph: unverified and preliminary.
 
-    Raises UnreadableRadiograph where the header has no valid UIDs.
+    Raises UnreadableRadiograph where the header has no valid UIDs or a private SOP class.
     """
     with QUIET:
         texts = _comments(findings)
@@ -76,7 +77,9 @@ def structured_report(source: Dataset, findings: Findings, written_at: datetime)
 
 def _evidence(source: Dataset) -> Dataset:
     """What highdicom wants of the radiograph: its UIDs. It takes fewer headers than archives hold, so that patient and
-    study are carried over afterwards."""
+    study are carried over afterwards. Raises UnreadableRadiograph."""
+    if source.SOPClassUID.is_private:
+        raise UnreadableRadiograph("its SOP class is a maker's own, of which no structured report can be written")
     keywords = ("PatientName", "PatientID", "PatientBirthDate", "PatientSex", "AccessionNumber", "StudyID")
     evidence = Dataset()
     for keyword in (*keywords, "StudyDate", "StudyTime"):

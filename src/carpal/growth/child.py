@@ -93,8 +93,10 @@ def parse_age(text: str) -> float:
 def age_between(birth: date, study: date) -> float:
     """Months from birth to study: whole ones by the calendar, the rest as a share of the month it falls in.
 
-    Raises InvalidArgument where the birth is the later one.
+    Raises InvalidArgument where the birth is the later one, or the study in the last year that there is.
     """
+    if study.year == date.max.year:
+        raise InvalidArgument(f"the study of {study} is still to come")
     if birth > study:
         raise InvalidArgument(f"the date of birth {birth} lies after the study of {study}")
     whole = 12 * (study.year - birth.year) + study.month - birth.month

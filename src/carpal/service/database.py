@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,6 +25,7 @@ __all__ = ["Database"]
 
 _LOG = logging.getLogger("carpal.service")
 _BUSY_SECONDS = 60
+_FORGET_SECONDS = 1
 _RETRY_SECONDS = 5
 _AWAY = ("08", "53", "57")  # SQLSTATE's classes: no connection, no resources, an operator's intervention
 _LOCK = 0x63617270  # "carp": PostgreSQL's advisory lock for whoever writes
@@ -38,11 +40,13 @@ class Database:
         self.engine = _engine(url or f"sqlite:///{folder / 'carpal.sqlite'}")
         self._sqlite = self.engine.dialect.name == "sqlite"
         self._turn = threading.Lock()
+        self._owes_forgetting = False
         try:
             self._migrate()
         except DBAPIError as error:
             where = make_url(self.engine.url).render_as_string(hide_password=True)
             raise InvalidArgument(f"the database {where} cannot be used ({type(error.orig).__name__})") from None
+        self._forget(0)  # what a server that was ended still owed
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
@@ -50,6 +54,8 @@ class Database:
         where the database is away, as do the others."""
         with _answering(), self._writing() as connection:
             yield connection
+        if self._owes_forgetting:
+            self._forget(0)
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
@@ -65,10 +71,28 @@ class Database:
             yield connection
 
     def forget(self) -> None:
-        """Let what was deleted vanish from the disk too: until then SQLite's write-ahead log may still hold it."""
+        """Let what was deleted vanish from the disk too: until then SQLite's write-ahead log may still hold it. Where
+        somebody is reading, it does after one of the next writes: nobody is made to wait for that."""
+        self._forget(_FORGET_SECONDS)
+
+    def _forget(self, wait_s: float) -> None:
         if self._sqlite:
-            with _answering(), self._turn, self.engine.connect().execution_options(carpal_reads=True) as connection:
-                connection.connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            with self._turn:
+                self._owes_forgetting = not self._emptied_log(wait_s)
+
+    def _emptied_log(self, wait_s: float) -> bool:
+        try:
+            with self.engine.connect().execution_options(carpal_reads=True) as connection:
+                cursor = connection.connection.cursor()
+                try:
+                    cursor.execute(f"PRAGMA busy_timeout={wait_s * 1000:.0f}")
+                    busy, *_ = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+                finally:
+                    cursor.execute(f"PRAGMA busy_timeout={_BUSY_SECONDS * 1000}")
+        except (sqlite3.Error, DBAPIError, NoFreeConnection) as error:
+            _LOG.warning("deleted readings are still in the database's log (%s)", type(error).__name__)
+            return False
+        return not busy
 
     def close(self) -> None:
         """Let go of every connection."""
@@ -122,6 +146,12 @@ def _set_up_sqlite(connection: Any, _: object) -> None:
     # FULL: what was acknowledged outlives a loss of power, not only of the process.
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON"):
         connection.execute(f"PRAGMA {pragma}")
+    # SQLite's own knows the letters of ASCII alone; PostgreSQL's knows all.
+    connection.create_function("lower", 1, _lower, deterministic=True)
+
+
+def _lower(text: object) -> object:
+    return text.lower() if isinstance(text, str) else text
 
 
 def _begin_sqlite(connection: Connection) -> None:

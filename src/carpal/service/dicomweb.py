@@ -18,6 +18,7 @@ __all__ = ["web_line"]
 
 _SECONDS = 60.0
 _ANSWER_BYTES = 1024**2
+_THERE_ALREADY = 0x0111  # a duplicate: its first answer was lost on the way
 
 
 @contextmanager
@@ -67,9 +68,11 @@ def _judge(status: int, said: bytes) -> None:
     """Whether one object was taken (PS3.18 10.5.3). Raises Away, Declined."""
     if status == 200:
         return
-    if status == 202:
-        if not _failures(said):
+    if status in (202, 409):
+        reasons = _failures(said)
+        if reasons == {_THERE_ALREADY} or (status == 202 and not reasons):
             return
+    if status == 202:
         raise Declined("it refused the object")
     # Whoever is asked for a password, or sent elsewhere, has to be told so by a person: all objects wait for that.
     if status < 400 or status in (401, 403, 404, 405, 408, 425, 429) or status >= 500:
@@ -77,9 +80,10 @@ def _judge(status: int, said: bytes) -> None:
     raise Declined(f"it answered {status}")
 
 
-def _failures(said: bytes) -> bool:
+def _failures(said: bytes) -> set[int | None]:
+    """The FailureReasons of FailedSOPSequence, None where one is not told."""
     try:
-        answer = json.loads(said)
-        return bool(answer.get("00081198", {}).get("Value"))
-    except (ValueError, AttributeError):
-        return False
+        failed = json.loads(said).get("00081198", {}).get("Value") or []
+        return {(item.get("00081197", {}).get("Value") or [None])[0] for item in failed}
+    except (ValueError, AttributeError, TypeError):
+        return set()

@@ -14,7 +14,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 from starlette.concurrency import run_in_threadpool
 
-from carpal.errors import Gone, NotFound
+from carpal.errors import Busy, Gone, NotFound
 from carpal.report import Given, Look
 from carpal.service.common import ABSENT, GONE, PROBLEMS, Id, caller_of, hub_of
 from carpal.service.hub import Hub
@@ -31,6 +31,7 @@ Paper = Literal["a4", "letter"]
 # A report's page has its style and its pictures within; no script, and nothing from anywhere.
 _PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'; sandbox"
 _SHOWN = ("image/png", "text/html")
+_ROOM_SECONDS = 60
 
 
 async def document_of(hub: Hub, reading_id: str, name: str, look: Look) -> tuple[StoredReading, bytes]:
@@ -61,6 +62,8 @@ async def fetched(hub: Hub, job: Job | Chart, target: Path) -> bytes:
             return await run_in_threadpool(target.read_bytes)
         except FileNotFoundError:
             outcome = await asyncio.wrap_future(hub.pool.make(job))
+        if outcome.passing:
+            raise Busy("it cannot be made just now, for want of room or memory: try again later", _ROOM_SECONDS)
         if outcome.problem is not None:
             kind = Gone if outcome.problem["status"] == Gone.http_status else NotFound
             raise kind(f"it cannot be made: {outcome.problem['detail']}")

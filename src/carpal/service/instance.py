@@ -6,7 +6,6 @@ The header is read within bounds, because it is read in the server's own process
 from __future__ import annotations
 
 import io
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import IO, Any
@@ -16,15 +15,15 @@ from pydicom.dataset import Dataset
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from carpal.dicom.read import check_inflated_size
+from carpal.dicom.source import UID
 from carpal.errors import UnreadableRadiograph
 from carpal.plain import child_code
 from carpal.silence import QUIET
 
-__all__ = ["Instance", "read_instance"]
+__all__ = ["INFLATED_BYTES", "Instance", "header_bytes", "read_instance"]
 
 _HEADER_BYTES = 8 * 1024**2  # what stands before the pixels is some kilobytes; icons and private groups seldom more
-_INFLATED_BYTES = 128 * 1024**2
-_UID = re.compile(r"(?=.{1,64}$)(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*))+")
+INFLATED_BYTES = 128 * 1024**2
 
 _SERIES_TEXTS = (
     "SeriesDescription", "ProtocolName", "PerformedProcedureStepDescription", "AcquisitionDeviceProcessingDescription",
@@ -72,14 +71,18 @@ def read_instance(file: IO[bytes]) -> Instance:
         raise UnreadableRadiograph(f"its DICOM header is damaged ({type(error).__name__})") from None
 
 
-def _header(file: IO[bytes]) -> Dataset:
+def header_bytes(file: IO[bytes]) -> bytes:
+    """As much of a DICOM file as holds its header: of a deflated one, all."""
     file.seek(0)
     head = file.read(_HEADER_BYTES)
+    return head + file.read() if DeflatedExplicitVRLittleEndian.encode() in head[:4096] else head
+
+
+def _header(file: IO[bytes]) -> Dataset:
+    head = header_bytes(file)
     if head[128:132] != b"DICM":
         raise UnreadableRadiograph("it is no DICOM file")
-    if DeflatedExplicitVRLittleEndian.encode() in head[:4096]:
-        head += file.read()
-        check_inflated_size(head, _INFLATED_BYTES)
+    check_inflated_size(head, INFLATED_BYTES)
     return pydicom.dcmread(io.BytesIO(head), stop_before_pixels=True, specific_tags=list(_TAGS))
 
 
@@ -133,6 +136,6 @@ def _meanings(dataset: Dataset, keywords: tuple[str, ...]) -> list[str]:
 
 def _uid(dataset: Dataset, keyword: str) -> str:
     uid = _text(dataset, keyword)
-    if not _UID.fullmatch(uid):
+    if not UID.fullmatch(uid):
         raise UnreadableRadiograph(f"its header has no valid {keyword}, so that no answer could refer to it")
     return uid

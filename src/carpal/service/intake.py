@@ -16,8 +16,9 @@ from carpal.errors import InvalidArgument, ServiceRefusal, UnreadableRadiograph
 from carpal.growth import age_between, parse_date
 from carpal.growth.child import require_number
 from carpal.plain import check_sex
-from carpal.radiograph import MAX_FILE_BYTES, is_dicom
+from carpal.radiograph import is_dicom
 from carpal.service.facts import Facts, check_told
+from carpal.service.incoming import while_there_is_room
 from carpal.service.records import Order, Source
 
 __all__ = ["FORM_SCHEMA", "check_key", "form_of", "order_and_file"]
@@ -74,7 +75,8 @@ _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 async def form_of(request: Request) -> AsyncIterator[FormData]:
     """The form that is sent, its files closed at the end. Raises ServiceRefusal where it cannot be understood."""
     try:
-        form = await request.form(max_files=_MOST_PARTS, max_fields=_MOST_PARTS, max_part_size=_TEXT_BYTES)
+        with while_there_is_room():
+            form = await request.form(max_files=_MOST_PARTS, max_fields=_MOST_PARTS, max_part_size=_TEXT_BYTES)
     except HTTPException:
         raise ServiceRefusal(
             f"the form is damaged, or has more than {_MOST_PARTS} files or fields or a text of more than {_TEXT_BYTES} "
@@ -142,12 +144,12 @@ def _age(form: FormData, facts: Facts, file: UploadFile) -> float | None:
 
 def _study_of_header(file: UploadFile) -> date | None:
     file.file.seek(0)
-    data = file.file.read()
-    if not is_dicom(data[:132]):
+    if not is_dicom(file.file.read(132)):
         return None
     from carpal.dicom.read import study_date
+    from carpal.service.instance import INFLATED_BYTES, header_bytes
 
-    return study_date(data, MAX_FILE_BYTES)
+    return study_date(header_bytes(file.file), INFLATED_BYTES)
 
 
 def check_key(key: str | None) -> str | None:

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from carpal.service import schemas
 from carpal.service.common import MALFORMED, PROBLEMS, hub_of
 from carpal.service.facts import check_code
+from carpal.service.records import LAST_SEQ
 from carpal.service.records import Query as Wanted
 
 __all__ = ["router"]
@@ -48,7 +49,7 @@ class Filters(BaseModel):
         """As the store takes it."""
         return Wanted(
             limit=self.limit,
-            before_seq=None if self.cursor is None else int(self.cursor),
+            before_seq=None if self.cursor is None else min(int(self.cursor), LAST_SEQ),
             state=self.state,
             since_s=_seconds(self.since),
             until_s=_seconds(self.until),

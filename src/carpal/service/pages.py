@@ -17,7 +17,8 @@ from carpal.report.page import capital
 from carpal.service.common import Id, caller_of, hub_of
 from carpal.service.facts import check_code
 from carpal.service.hub import Hub
-from carpal.service.records import Order, StoredReading
+from carpal.service.incoming import while_there_is_room
+from carpal.service.records import LAST_SEQ, Order, StoredReading
 from carpal.service.records import Query as Wanted
 from carpal.service.render import PageRoute, StaticFile, page, static_files, texts_of
 from carpal.service.showing import child_shown, row_of, shown
@@ -28,7 +29,8 @@ open_pages = APIRouter(include_in_schema=False, route_class=PageRoute)  # nothin
 pages = APIRouter(include_in_schema=False, route_class=PageRoute)
 
 _ROWS = 50
-_DAY = re.compile(r"\d{4}-\d\d-\d\d")
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_YEARS = range(1971, 9999)  # whose midnights are moments everywhere
 
 
 @open_pages.get("/")
@@ -92,7 +94,7 @@ def _list_page(request: Request, filters: _Filters, code: str) -> Response:
     texts, first, last = texts_of(request), _day(filters.since), _day(filters.until)
     wanted = Wanted(
         limit=_ROWS,
-        before_seq=int(filters.cursor) if filters.cursor else None,
+        before_seq=min(int(filters.cursor), LAST_SEQ) if filters.cursor else None,
         state=filters.state or None,  # type: ignore[arg-type]  # the patterns let nothing else through
         sex=filters.sex or None,  # type: ignore[arg-type]
         since_s=None if first is None else _midnight(first),
@@ -113,11 +115,11 @@ def _day(text: str) -> date | None:
     if not text:
         return None
     try:
-        if _DAY.fullmatch(text):
-            return date.fromisoformat(text)
+        if _DAY.fullmatch(text) and (day := date.fromisoformat(text)).year in _YEARS:
+            return day
     except ValueError:
         pass
-    raise InvalidArgument("a date is written 2024-05-31")
+    raise InvalidArgument("a date is written 2024-05-31, and no reading is older than 1970")
 
 
 @pages.get("/readings/{reading_id:id}/view")
@@ -159,7 +161,7 @@ def _order(old: StoredReading, who: str, sex: Sex | None, accept_anything: bool)
 
 def _accept_again(hub: Hub, old: StoredReading, order: Order) -> StoredReading:
     try:
-        with hub.store.blobs.path(old.file_sha256).open("rb") as file:
+        with hub.store.blobs.path(old.file_sha256).open("rb") as file, while_there_is_room():
             return hub.store.accept(file, order, None, hub.settings.queue)[0]
     except FileNotFoundError:  # it was deleted just now
         raise NotFound("there is no such reading") from None

@@ -185,9 +185,11 @@ class Pool:
                 self._store.give_back(claim)
                 return True
             outcome = _lost_outcome(f"reading it {self._lost_how}, twice", self._digest)
-            kept = self._store.lost_worker(claim, outcome)
+            kept = self._store.try_once_more(claim, outcome)
         else:
-            kept = self._store.finish(claim, outcome)
+            if outcome.passing:
+                self._stopping.wait(_IDLE_SECONDS)
+            kept = (self._store.try_once_more if outcome.passing else self._store.finish)(claim, outcome)
         if kept:
             self._watcher.finished(claim.reading_id, outcome, time.monotonic() - begun)
         return True

@@ -134,8 +134,9 @@ class ReadingStore:
         with self.database.writing() as connection:
             connection.execute(update(_T).where(_held(claim)).values(claimed_by=None, lease_until_s=None))
 
-    def lost_worker(self, claim: Claim, outcome: Outcome) -> bool:
-        """A worker died of it or had to be ended: it is tried once more, then ``outcome`` is kept. True if it was."""
+    def try_once_more(self, claim: Claim, outcome: Outcome) -> bool:
+        """A worker died of it or had to be ended, or had no room or memory: it is tried once more, then ``outcome`` is
+        kept. True if it was."""
         with self.database.writing() as connection:
             deaths = connection.execute(select(_T.c.deaths).where(_held(claim))).scalar()
             if deaths is None:

@@ -10,10 +10,11 @@ from carpal.growth.child import MAX_AGE_MONTHS
 from carpal.plain import Sex
 from carpal.service.facts import Facts
 
-__all__ = ["Claim", "Header", "Order", "Outcome", "Page", "Query", "Source", "State", "StoredReading"]
+__all__ = ["LAST_SEQ", "Claim", "Header", "Order", "Outcome", "Page", "Query", "Source", "State", "StoredReading"]
 
 State = Literal["queued", "done", "refused", "failed"]
 Source = Literal["rest", "web", "dicom", "stow"]
+LAST_SEQ = 2**31 - 1  # of PostgreSQL's integers
 
 
 @dataclass(frozen=True)
@@ -53,13 +54,15 @@ class Header:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a radiograph: ``result`` is ``Reading.to_dict()`` and the distribution, ``problem`` RFC 9457's."""
+    """What came of a radiograph: ``result`` is ``Reading.to_dict()`` and the distribution, ``problem`` RFC 9457's.
+    ``passing``: it failed for want of room or memory or the like, and may go well another time."""
 
     state: Literal["done", "refused", "failed"]
     result: dict[str, Any] | None
     problem: dict[str, Any] | None
     model_digest: str
     header: Header = field(default_factory=Header)
+    passing: bool = False
 
 
 @dataclass(frozen=True)

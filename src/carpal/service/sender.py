@@ -20,6 +20,7 @@ from carpal.service.dicomweb import web_line
 from carpal.service.documents import document_of
 from carpal.service.hub import Hub
 from carpal.service.outbox import Parcel
+from carpal.service.problems import retry_after_s
 
 __all__ = ["Sender"]
 
@@ -93,9 +94,9 @@ class Sender:
                 self._outbox.give_up(parcel, str(error))
                 self._hub.metrics.sending_failed("impossible")
             return
-        except CarpalError:  # too much to do, or the service is being stopped
+        except CarpalError as error:  # too much to do, no room or memory for it, or the service is being stopped
             self._outbox.give_back(parcel)
-            self._stopping.wait(_IDLE_SECONDS)
+            self._stopping.wait(min(retry_after_s(error) or _IDLE_SECONDS, _AFTER_ERROR_SECONDS))
             return
         # A copy of its own: what is sent again is the very same object, whatever is known of the child by then.
         with replacing(self._path(parcel), durable=True) as part:

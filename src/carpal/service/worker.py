@@ -78,14 +78,16 @@ def _answer(reader: Reader, job: Job | Chart) -> Outcome:
     except CarpalError as error:
         return Outcome("failed", None, problem_of(error), reader.digest)
     except MemoryError:
-        return _failed("there was not enough memory to read it", reader)
+        return _failed("there was not enough memory to read it", reader, passing=True)
+    except OSError as error:  # of the machine, such as a full disk
+        return _failed(f"reading it failed ({type(error).__name__})", reader, passing=True)
     except Exception as error:
         # No file may end the worker, and only the kind of failure is told: its text may quote a header.
         return _failed(f"reading it failed ({type(error).__name__})", reader)
 
 
-def _failed(why: str, reader: Reader) -> Outcome:
-    return Outcome("failed", None, problem_of(UnreadableRadiograph(why)), reader.digest)
+def _failed(why: str, reader: Reader, *, passing: bool = False) -> Outcome:
+    return Outcome("failed", None, problem_of(UnreadableRadiograph(why)), reader.digest, passing=passing)
 
 
 def _read(reader: Reader, job: Job) -> Outcome:
