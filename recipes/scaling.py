@@ -20,7 +20,7 @@ from carpal.evaluation import read_predictions
 from carpal.evaluation.bootstrap import row_weights
 
 RESULTS = Path(__file__).resolve().parents[1] / "results"
-FULL, RESAMPLES = 12_611, 1000
+FULL, RESAMPLES, STEEPEST = 12_611, 1000, 1.0
 
 Numbers = NDArray[np.float64]
 
@@ -55,7 +55,7 @@ def fit(n: Numbers, mae: Numbers) -> Numbers:
     """Floor, scale and exponent of least squares, neither floor nor scale below 0: a straight line for each exponent.
     Exponents up to 1: the published ones of learning curves are smaller (Hestness et al. 2017: 0.07 to 0.35)."""
     laws = []
-    for exponent in np.linspace(0.05, 1, 96):
+    for exponent in np.linspace(0.05, STEEPEST, 96):
         falling = power_law(n, 0, 1, exponent)
         (floor, scale), _ = nnls(np.column_stack([np.ones_like(n), falling]), mae)
         laws.append(np.array([floor, scale, exponent]))
@@ -68,6 +68,13 @@ def foreseen(curve: Curve) -> tuple[Numbers, str]:
     values = [float(power_law(np.array(FULL), *fit(curve.numbers, mae))) for mae in curve.drawn.T]
     low, high = np.percentile(values, (2.5, 97.5))
     return law, f"{power_law(np.array(FULL), *law):.2f} [{low:.2f}, {high:.2f}]"
+
+
+def at_the_end(law: Numbers) -> list[str]:
+    """What must be said of a law whose exponent is the largest that was searched."""
+    if law[2] < STEEPEST:
+        return []
+    return ["Its exponent is the largest that was searched: the figure is the floor of these points, hardly a law."]
 
 
 def curve(names: dict[int, str]) -> Curve:
@@ -113,6 +120,7 @@ def main() -> None:
         f"**{full} months for {FULL:,} full-resolution radiographs**",
         "with this network, size and budget, sixteen times beyond the last point: the",
         "interval is that of the test children alone and says nothing about whether the law still holds there.",
+        *at_the_end(law),
         "",
         "| input rows, all 789 radiographs | MAE (months) |",
         "|---:|---:|",
@@ -132,6 +140,7 @@ def main() -> None:
         f"Power law: MAE = {small_law[0]:.2f} + {small_law[1]:.2f} (n / 1000)^-{small_law[2]:.2f},",
         f"{small_full} months for {FULL:,}. In this budget the curve is",
         "flat from 2,000 on: with 24,000 draws the network is not done learning, and more variety does not help it.",
+        *at_the_end(small_law),
         "",
         "| input px, all thumbnails | MAE (months) |",
         "|---:|---:|",
