@@ -42,7 +42,7 @@ def looking(browser: Browser, url: str, **options: Any) -> Iterator[Page]:
 def choose(page: Page, *files: Path | tuple[str, bytes]) -> None:
     """Choose files on the page that radiographs are sent from, once it may be used, as a person would have to."""
     told = [(file.name, file.read_bytes()) if isinstance(file, Path) else file for file in files]
-    page.locator("html:not([inert])").wait_for()
+    page.locator("html:not([inert]) #files").wait_for(state="attached")
     page.locator("#files").set_input_files(
         [
             {"name": name, "mimeType": "application/dicom" if name.endswith(".dcm") else "image/png", "buffer": data}

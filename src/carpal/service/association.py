@@ -21,7 +21,7 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]
 from carpal.dicom.objects import IMPLEMENTATION_UID
 from carpal.errors import InvalidArgument
 from carpal.service.destinations import Away, Declined, Destination, Line
-from carpal.service.tls import by_profile, client_context, trouble
+from carpal.service.tls import HUNG_UP, by_profile, client_context, trouble
 
 __all__ = ["associate"]
 
@@ -88,7 +88,7 @@ class _Tls:
             def do_handshake(self, block: bool = False) -> None:
                 try:
                     super().do_handshake(block)
-                except (ConnectionError, ssl.SSLEOFError):
+                except (ConnectionError, *HUNG_UP):
                     tls.why = "it hung up on the TLS handshake; perhaps it does not speak TLS"
                     raise
                 except OSError as error:

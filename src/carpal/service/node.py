@@ -30,7 +30,7 @@ from carpal.service.peers import is_admitted, plain_address
 from carpal.service.reception import Expected, Reception
 from carpal.service.refusals import Refusals
 from carpal.service.settings import NodeSettings
-from carpal.service.tls import by_profile, has_expired, server_context, trouble
+from carpal.service.tls import HUNG_UP, by_profile, has_expired, server_context, trouble
 
 __all__ = ["Node"]
 
@@ -274,7 +274,7 @@ class _Server(ThreadedAssociationServer):
             request.open()
         except OSError as error:
             self.shutdown_request(request)
-            if not isinstance(error, (ConnectionError, ssl.SSLEOFError)):  # it hung up by itself, or we did
+            if not isinstance(error, (ConnectionError, *HUNG_UP)):  # it hung up by itself, or we did
                 self._refused(client_address[0], trouble(error))
             return
         super().finish_request(request, client_address)

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from carpal.errors import InvalidArgument
 
-__all__ = ["Identity", "by_profile", "client_context", "has_expired", "server_context", "trouble"]
+__all__ = ["HUNG_UP", "Identity", "by_profile", "client_context", "has_expired", "server_context", "trouble"]
 
+HUNG_UP = (ConnectionResetError, BrokenPipeError, ssl.SSLEOFError, ssl.SSLZeroReturnError)
 _EXPIRED = 10  # OpenSSL's X509_V_ERR_CERT_HAS_EXPIRED
 _OF_CERTIFICATES = {
     9: "its certificate is not valid yet",
@@ -110,7 +111,7 @@ def trouble(error: Exception) -> str:
     """Why a connection failed, for a person; ``it`` is the other side. Holds nothing that was sent."""
     if isinstance(error, TimeoutError):
         return "it does not answer in time"
-    if isinstance(error, (ssl.SSLEOFError, ConnectionResetError, BrokenPipeError)):
+    if isinstance(error, HUNG_UP):
         return "it hung up"
     if isinstance(error, ssl.SSLCertVerificationError):
         return _OF_CERTIFICATES.get(error.verify_code, "its certificate is not trusted")
