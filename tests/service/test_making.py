@@ -22,6 +22,7 @@ from carpal.service.database import Database
 from carpal.service.destinations import parse_destination
 from carpal.service.documents import document_of
 from carpal.service.hub import Hub
+from carpal.service.intake import form_of
 from carpal.service.making import Document, Job, make
 from carpal.service.readings import ReadingStore
 from carpal.service.records import Order, Outcome, Source
@@ -116,6 +117,18 @@ def test_what_has_no_room_now_may_be_asked_for_again(
     (tmp_path / "damaged.dcm").write_bytes(phantom_dicom.read_bytes()[:3000])
     assert not _answer(reader, Job(tmp_path / "damaged.dcm", Given("F"), False, ())).passing
     store.database.close()
+
+
+def test_an_upload_that_finds_no_room_is_told_to_come_back() -> None:
+    async def form(**_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    async def upload() -> None:
+        async with form_of(cast(Any, SimpleNamespace(form=form))):
+            pass
+
+    with pytest.raises(Busy, match="disk is full"):
+        asyncio.run(upload())
 
 
 @pytest.mark.parametrize(("source", "jobs"), [("stow", 1), ("rest", 2)])

@@ -14,10 +14,11 @@ pytest.importorskip("fastapi", reason="needs pip install '.[serve]'")
 from pydicom.dataset import Dataset
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
+from carpal.dicom.read import study_date
 from carpal.errors import ImageTooLarge, InvalidArgument, UnreadableRadiograph
 from carpal.phantom import write_phantom
 from carpal.plain import child_code
-from carpal.service.instance import read_instance
+from carpal.service.instance import INFLATED_BYTES, header_bytes, read_instance
 from carpal.service.rule import Rule, read_rule
 
 
@@ -168,8 +169,10 @@ def test_a_deflated_header_is_read_and_a_bomb_is_not(phantom: Path) -> None:
     dataset.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
     assert wanted(dataset)
     dataset.PixelData = bytes(200 * 1024**2)
+    bomb = as_file(dataset)
     with pytest.raises(ImageTooLarge):
-        read_instance(as_file(dataset))
+        read_instance(bomb)
+    assert study_date(header_bytes(bomb), INFLATED_BYTES) is None
 
 
 @pytest.mark.parametrize("change", ["none", "cut", "uid", "noise"])
