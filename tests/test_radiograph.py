@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from dicom_samples import encode, hand, make
@@ -150,6 +151,12 @@ def test_transparent_pixels_are_as_dark_as_air() -> None:
     np.testing.assert_array_equal(pixels[:, 40:], EIGHT[:, 40:] / np.float32(255))
 
 
+@pytest.mark.parametrize("kind", [".png", ".tiff"])
+def test_colour_of_sixteen_bits_is_read_where_they_are_used(kind: str) -> None:
+    pixels = read_radiograph(cv2.imencode(kind, np.dstack([hand(16)] * 3))[1].tobytes()).pixels
+    np.testing.assert_allclose(pixels, hand(16) / np.float32(65535), atol=1.01 / 255)
+
+
 def test_a_uniform_image_is_read_and_left_to_the_quality_gate() -> None:
     assert read_radiograph(save(np.full((64, 64), 7, np.uint8), "PNG")).pixels.max() == np.float32(7 / 255)
 
@@ -174,6 +181,7 @@ def test_a_photographic_file_says_nothing_about_the_child() -> None:
 # --------------------------------------------------------------------------- what is refused
 
 PNG, JPEG, TIFF = save(EIGHT, "PNG"), save(EIGHT, "JPEG", quality=95), save(EIGHT, "TIFF")
+DEEP_COLOUR = np.dstack([TWELVE] * 3)
 PAGES = {"save_all": True, "append_images": [Image.fromarray(EIGHT[::-1])]}
 NAN = np.where(EIGHT > 200, np.nan, EIGHT).astype(np.float32)
 
@@ -203,6 +211,8 @@ BAD = {
     "infinite": (save(np.where(EIGHT > 200, np.inf, 0).astype(np.float32), "TIFF"), "not finite"),
     "negative": (save(EIGHT.astype(np.int32) - 9, "TIFF"), "negative values"),
     "beyond 16 bits": (save(EIGHT.astype(np.int32) * 9999, "TIFF"), "more than 16 bits"),
+    "12 bits in a colour png": (cv2.imencode(".png", DEEP_COLOUR)[1].tobytes(), "export it in grey"),
+    "12 bits in a colour tiff": (cv2.imencode(".tiff", DEEP_COLOUR)[1].tobytes(), "export it in grey"),
     "thumbnail": (save(EIGHT[:20], "PNG"), "80 x 20 pixels, too few"),
     "no width": (png_header(0, 64), "damaged"),
 }

@@ -268,7 +268,9 @@ def _decode_png(data: bytes) -> _Decoded:
         raise UnreadableRadiograph("it is a picture that carpal drew; give the radiograph itself")
     _check_png_chunks(data)
     _set_upright(image)
-    return _grey(image), False
+    values = _grey(image)
+    _check_depth(values, bits=data[24])  # of the header, which comes first in every PNG file
+    return values, False
 
 
 def _check_png_chunks(data: bytes) -> None:
@@ -304,6 +306,7 @@ def _decode_tiff(data: bytes) -> _Decoded:
     image = TiffImagePlugin.TiffImageFile(io.BytesIO(data))
     white_is_zero = image.tag_v2.get(262) == 0
     values = _grey(_checked(image))  # Pillow turns it upright and inverts 8-bit white-is-zero, but nothing deeper
+    _check_depth(values, bits=max(image.tag_v2.get(258, (8,))))
     return values, white_is_zero and values.dtype != np.uint8
 
 
@@ -341,6 +344,15 @@ def _checked(image: ImageFile.ImageFile) -> ImageFile.ImageFile:
     if image.mode == "1":
         raise UnreadableRadiograph("it has one bit per pixel, black or white; a radiograph needs grey levels")
     return image
+
+
+def _check_depth(values: NDArray[Any], bits: int) -> None:
+    """Of colour and transparency of 16 bits Pillow keeps the upper 8: of a 12-bit exposure, 16 grey levels."""
+    if bits > 8 and values.dtype == np.uint8 and values.max() < 64:  # 14 bits at most were used
+        raise UnreadableRadiograph(
+            "it holds at most 14 bits of grey in colours of 16, of which only the upper 8 can be read; export it in "
+            "grey, without transparency"
+        )
 
 
 def _set_upright(image: ImageFile.ImageFile) -> None:
