@@ -151,6 +151,16 @@ def test_transparent_pixels_are_as_dark_as_air() -> None:
     np.testing.assert_array_equal(pixels[:, 40:], EIGHT[:, 40:] / np.float32(255))
 
 
+@pytest.mark.parametrize("kind", ["grey", "colour", "16 bits", "palette"])
+def test_a_colour_that_is_called_transparent_is_as_dark_as_air(kind: str) -> None:
+    counts = TWELVE if kind == "16 bits" else EIGHT
+    image = Image.fromarray(counts).convert({"colour": "RGB", "palette": "P"}.get(kind))
+    air = int(counts[50, 70])
+    data = save(image, "PNG", transparency=(air,) * 3 if kind == "colour" else air)
+    expected = np.where(counts == air, 0, counts) / np.float32(counts.max())
+    np.testing.assert_array_equal(read_radiograph(data).pixels, expected)
+
+
 @pytest.mark.parametrize("kind", [".png", ".tiff"])
 def test_colour_of_sixteen_bits_is_read_where_they_are_used(kind: str) -> None:
     pixels = read_radiograph(cv2.imencode(kind, np.dstack([hand(16)] * 3))[1].tobytes()).pixels

@@ -366,9 +366,11 @@ def _set_upright(image: ImageFile.ImageFile) -> None:
 def _grey(image: ImageFile.ImageFile) -> NDArray[Any]:
     """(H, W) grey values: uint8, uint16, int32 or float32 as the file has them."""
     image.load()
+    clear = image.info.get("transparency")  # of PNG: one grey or colour, or what each colour of a palette lets through
     if image.mode == "L" or image.mode.startswith(("I", "F")):
-        return np.asarray(image)
-    if image.mode == "P" and "transparency" in image.info:
+        values = np.asarray(image)
+        return values if clear is None else np.where(values == clear, 0, values).astype(values.dtype)
+    if clear is not None:
         rgba = image.convert("RGBA")
         return np.asarray(ImageChops.multiply(rgba.convert("L"), rgba.getchannel("A")))
     grey = image.convert("L")
