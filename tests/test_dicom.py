@@ -70,6 +70,24 @@ def test_signed_pixels_are_stretched_from_their_minimum(syntax: uid.UID) -> None
     np.testing.assert_allclose(read_radiograph(encode(make(signed), syntax)).pixels, UNIT, atol=1e-6)
 
 
+@pytest.mark.parametrize("syntax", [*NATIVE, uid.RLELossless, uid.JPEGLosslessSV1], ids=lambda s: s.name)
+@pytest.mark.parametrize("high", [12, 15])
+def test_stored_bits_are_where_the_high_bit_says(syntax: uid.UID, high: int) -> None:
+    """Old objects keep 12 bits at the top of a word, with an overlay or nothing below."""
+    shifted = (TWELVE << (high - 11)).astype(np.uint16)
+    shifted[:, 40:] |= 1
+    dataset = make(shifted, bits=16)
+    encode(dataset, syntax)
+    dataset.BitsStored, dataset.HighBit = 12, high
+    np.testing.assert_array_equal(read_radiograph(write(dataset)).pixels, UNIT)
+
+
+def test_a_high_bit_that_the_pixels_contradict_counts_for_nothing() -> None:
+    np.testing.assert_array_equal(read(HighBit=15).pixels, UNIT)
+    signed = (TWELVE.astype(np.int32) - 2048).astype(np.int16)
+    np.testing.assert_allclose(read(signed, HighBit=15).pixels, UNIT, atol=1e-6)
+
+
 @pytest.mark.parametrize("implicit", [True, False])
 def test_a_bare_data_set_without_preamble_is_read(implicit: bool) -> None:
     np.testing.assert_array_equal(read_radiograph(write_bare(make(), implicit=implicit)).pixels, UNIT)

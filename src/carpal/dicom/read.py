@@ -54,6 +54,9 @@ _PLUGINS = {
 # Damaged frames of these make their decoder abort the process (GDCM) or panic past every handler (Rust's RLE).
 _APART = {syntax for syntax, plugin in _PLUGINS.items() if plugin == "gdcm"} | {uid.RLELossless}
 
+# What the codestream says of its bits goes before the header.
+_OWN_PRECISION = set(_PLUGINS) - {uid.RLELossless, uid.JPEGLossless, uid.JPEGLosslessSV1}
+
 _PIXEL_MODULE = (
     "Rows",
     "Columns",
@@ -108,7 +111,7 @@ def decode(dataset: pydicom.Dataset, least_side: int | None = None) -> tuple[NDA
         _check_length(dataset)
     if least_side is not None and (small := decode_reduced(dataset, syntax, least_side)) is not None:
         return to_display(small, dataset)
-    pixels = _decode_frame(dataset, syntax)
+    pixels = _decode_aligned(dataset, syntax)
     if pixels.shape[:2] != dimensions(dataset):
         raise UnreadableRadiograph("its pixel data are not of the size its header claims")
     photometric = str(dataset.PhotometricInterpretation)
@@ -117,6 +120,21 @@ def decode(dataset: pydicom.Dataset, least_side: int | None = None) -> tuple[NDA
     if photometric == "PALETTE COLOR":
         pixels = apply_color_lut(pixels, dataset)
     return _luma(pixels), False
+
+
+def _decode_aligned(dataset: pydicom.Dataset, syntax: uid.UID) -> NDArray[Any]:
+    """Stored values, moved down where the high bit says that they lie further up in their words, as in old objects.
+    pydicom takes the lowest bits all the same, and what is left of a hand without its highest ones may be read."""
+    allocated = _integer(dataset, "BitsAllocated")
+    stored = _integer(dataset, "BitsStored", allocated)
+    high = min(_integer(dataset, "HighBit", stored - 1), allocated - 1)
+    if high >= stored and syntax not in _OWN_PRECISION:
+        dataset.BitsStored = high + 1
+        pixels = _decode_frame(dataset, syntax)
+        dataset.BitsStored = stored
+        if int(pixels.max()) >= 1 << stored:  # else it is the high bit that is wrong
+            return pixels >> (high + 1 - stored)
+    return _decode_frame(dataset, syntax)
 
 
 def _decode_frame(dataset: pydicom.Dataset, syntax: uid.UID) -> NDArray[Any]:
