@@ -250,6 +250,8 @@ def test_sex_is_never_guessed(value: str, sex: str | None) -> None:
         ({"PatientBirthDate": "20231399", "StudyDate": "20191215", "PatientAge": "009Y"}, 108),
         ({"PatientBirthDate": "19000101", "StudyDate": "20191215"}, 1439.4),
         ({"PatientBirthDate": "19000101", "StudyDate": "20191215", "PatientAge": "009Y"}, None),
+        ({"PatientBirthDate": "19000101", "StudyDate": "20251215", "PatientAge": "009Y"}, None),
+        ({"PatientBirthDate": "20191215", "StudyDate": "20100615", "PatientAge": "009Y"}, None),
         ({}, None),
     ],
     ids=str,

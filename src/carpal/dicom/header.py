@@ -49,6 +49,7 @@ def read_facts(dataset: pydicom.Dataset) -> HeaderFacts:
     """What the header says of the child and the picture; a malformed value counts as none."""
     by_date, stated = _age_by_date(dataset), _stated_age(dataset)
     contradict = by_date is not None and stated is not None and abs(by_date - stated) > CONTRADICTION_MONTHS
+    by_date = None if by_date is None else _plausible_age(by_date)
     return HeaderFacts(
         spacing_mm=_spacing_mm(dataset),
         laterality=_laterality(dataset),
@@ -109,11 +110,12 @@ def _frame_anatomy(dataset: pydicom.Dataset) -> pydicom.Dataset:
 
 
 def _age_by_date(dataset: pydicom.Dataset) -> float | None:
+    """In months by the dates, possible or not: a study before the birth, or 120 years after it, contradicts an age."""
     birth = _date(dataset, "PatientBirthDate")
     exposure = _study_date(dataset)
     if birth is None or exposure is None:
         return None
-    return _plausible_age((exposure - birth).days / DAYS_PER_MONTH)
+    return (exposure - birth).days / DAYS_PER_MONTH
 
 
 def _has_odd_id(dataset: pydicom.Dataset) -> bool:
