@@ -27,6 +27,7 @@ from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate, get_frame
 from pydicom.pixels import apply_windowing
 
+from carpal.dicom.header import read_facts
 from carpal.errors import CarpalError, ImageTooLarge, UnreadableRadiograph
 from carpal.radiograph import Radiograph, read_radiograph
 from carpal.report.texts import Texts
@@ -225,7 +226,35 @@ def facts(**header: Any) -> Radiograph:
     ],
 )
 def test_spacing_is_row_then_column(header: dict[str, Any], spacing: tuple[float, float] | None) -> None:
-    assert facts(**header).spacing_mm == spacing
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # malformed values are what is tested
+        assert read_facts(make(**header)).spacing_mm == spacing
+
+
+@pytest.mark.parametrize(
+    ("header", "shape"),
+    [
+        ({"PixelSpacing": [0.2, 0.1]}, (ROWS, COLUMNS // 2)),
+        ({"ImagerPixelSpacing": [0.1, 0.15], "PixelAspectRatio": [2, 1]}, (64, COLUMNS)),
+        ({"PixelAspectRatio": [2, 1]}, (ROWS, COLUMNS // 2)),
+        ({"PixelAspectRatio": [0, 1]}, (ROWS, COLUMNS)),
+        ({"PixelSpacing": [0.1, 0.1005]}, (ROWS, COLUMNS)),
+        ({"PixelSpacing": [0.1, 4.0]}, (ROWS, COLUMNS)),
+    ],
+    ids=str,
+)
+def test_pixels_that_are_not_square_are_made_so_and_it_is_said(header: dict[str, Any], shape: tuple[int, int]) -> None:
+    radiograph = read(**header)
+    assert radiograph.pixels.shape == shape
+    assert abs(radiograph.pixels.mean() - UNIT.mean()) < 0.01
+    if shape == UNIT.shape:
+        assert radiograph.notes == ()
+        np.testing.assert_array_equal(radiograph.pixels, UNIT)
+        return
+    (note,) = radiograph.notes
+    assert "not square" in note and Texts("de").sentence(note).language == "de"
+    if radiograph.spacing_mm is not None:
+        assert radiograph.spacing_mm[0] == pytest.approx(radiograph.spacing_mm[1])
 
 
 @pytest.mark.parametrize(("value", "sex"), [("F", "F"), ("M", "M"), ("O", None), ("", None), ("girl", None)])
@@ -263,10 +292,10 @@ def test_age_in_months(header: dict[str, Any], months: float | None) -> None:
 @pytest.mark.parametrize("syntax", [uid.JPEG2000Lossless, uid.JPEG2000])
 def test_jpeg_2000_is_decoded_at_half_its_size_where_that_is_enough(syntax: uid.UID) -> None:
     large = np.kron(TWELVE, np.ones((4, 4), np.uint16))
-    data = encode(make(large, PixelSpacing=[0.1, 0.2]), syntax)
+    data = encode(make(large, PixelSpacing=[0.1, 0.1]), syntax)
     whole, half = read_radiograph(data), read_radiograph(data, least_side=max(large.shape) // 2)
     assert half.pixels.shape == (large.shape[0] // 2, large.shape[1] // 2)
-    assert half.spacing_mm == (0.2, 0.4)
+    assert half.spacing_mm == (0.2, 0.2)
     averaged = whole.pixels.reshape(half.pixels.shape[0], 2, half.pixels.shape[1], 2).mean(axis=(1, 3))
     assert np.abs(half.pixels - averaged).mean() < 0.01
     assert read_radiograph(data, least_side=max(large.shape) // 2 + 1).pixels.shape == large.shape

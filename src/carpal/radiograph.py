@@ -20,7 +20,7 @@ from typing import Any, BinaryIO, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import BmpImagePlugin, ImageChops, ImageFile, ImageOps, JpegImagePlugin, PngImagePlugin, TiffImagePlugin
+from PIL import BmpImagePlugin, Image, ImageChops, ImageFile, ImageOps, JpegImagePlugin, PngImagePlugin, TiffImagePlugin
 
 from carpal.errors import CarpalError, ImageTooLarge, InvalidArgument, UnreadableRadiograph
 from carpal.files import shown
@@ -39,6 +39,7 @@ MIN_SIDE = 32
 DRAWN = "carpal read --annotate"  # what a picture with a bone age beside the radiograph says of its software
 
 _READABLE = "carpal reads DICOM, PNG, JPEG, TIFF and BMP"
+_NOT_SQUARE = "its pixels were not square: it was brought to the film's own shape"
 _TRUNCATED = "it is truncated (the file ends before the image does); copy or export it again"
 
 
@@ -47,8 +48,8 @@ class Radiograph:
     """One radiograph, upright or not, with what its header says about the child.
 
     ``pixels`` is (H, W) float32 in 0..1, bone bright, read-only. ``digest`` is the SHA-256 of the file's bytes.
-    Names and patient ids are never kept; ``notes`` say what of the header was passed over. Raises InvalidArgument for
-    values that cannot be meant; whoever says ``finite`` vouches that all pixels are finite numbers.
+    Names and patient ids are never kept; ``notes`` say what of the header was passed over or put right. Raises
+    InvalidArgument for values that cannot be meant; whoever says ``finite`` vouches that all pixels are finite numbers.
     """
 
     pixels: NDArray[np.float32]
@@ -197,11 +198,13 @@ def _read_dicom(data: bytes, digest: str, least_side: int | None) -> Radiograph:
     _check_dimensions(columns, rows)
     values, minimum_is_white = read.decode(dataset, least_side)
     facts = header.read_facts(dataset)
+    decoded = _to_unit(values, minimum_is_white)
+    pixels = _with_square_pixels(decoded, facts.pixel_aspect)
     spacing = facts.spacing_mm
     if spacing is not None:  # of what was decoded
-        spacing = (spacing[0] * (rows / values.shape[0]), spacing[1] * (columns / values.shape[1]))
+        spacing = (spacing[0] * (rows / pixels.shape[0]), spacing[1] * (columns / pixels.shape[1]))
     return Radiograph(
-        pixels=_to_unit(values, minimum_is_white),
+        pixels=pixels,
         digest=digest,
         spacing_mm=spacing,
         laterality=facts.laterality,
@@ -211,9 +214,19 @@ def _read_dicom(data: bytes, digest: str, least_side: int | None) -> Radiograph:
         study_uid=facts.study_uid,
         series_uid=facts.series_uid,
         instance_uid=facts.instance_uid,
-        notes=(*facts.notes, *grey.not_applied(dataset)),
+        notes=(*facts.notes, *grey.not_applied(dataset), *((_NOT_SQUARE,) if pixels is not decoded else ())),
         finite=True,
     )
+
+
+def _with_square_pixels(pixels: NDArray[np.float32], aspect: float) -> NDArray[np.float32]:
+    """The picture as wide and as high as the film, by fewer pixels along the side where they are finer; as it is where
+    pixels are square, or by a header that cannot be meant."""
+    if not 1.01 < max(aspect, 1 / aspect) <= 3:
+        return pixels
+    height, width = pixels.shape
+    size = (round(width / aspect), height) if aspect > 1 else (width, round(height * aspect))
+    return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BILINEAR))
 
 
 def _check_dimensions(width: int, height: int) -> None:

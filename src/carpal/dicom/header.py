@@ -31,10 +31,11 @@ _MONTHS_PER = {"D": 1 / DAYS_PER_MONTH, "W": 7 / DAYS_PER_MONTH, "M": 1.0, "Y": 
 
 @dataclass(frozen=True)
 class HeaderFacts:
-    """``spacing_mm`` is (row, column). Names and patient ids are not kept. ``notes`` say what was passed over that
-    somebody may rely on."""
+    """``spacing_mm`` is (row, column), ``pixel_aspect`` how many times as high as wide a pixel is. Names and patient
+    ids are not kept. ``notes`` say what was passed over that somebody may rely on."""
 
     spacing_mm: tuple[float, float] | None
+    pixel_aspect: float
     laterality: Literal["L", "R"] | None
     sex: Literal["F", "M"] | None
     age_months: float | None
@@ -50,8 +51,10 @@ def read_facts(dataset: pydicom.Dataset) -> HeaderFacts:
     by_date, stated = _age_by_date(dataset), _stated_age(dataset)
     contradict = by_date is not None and stated is not None and abs(by_date - stated) > CONTRADICTION_MONTHS
     by_date = None if by_date is None else _plausible_age(by_date)
+    spacing_mm = _spacing_mm(dataset)
     return HeaderFacts(
-        spacing_mm=_spacing_mm(dataset),
+        spacing_mm=spacing_mm,
+        pixel_aspect=spacing_mm[0] / spacing_mm[1] if spacing_mm else _stated_aspect(dataset),
         laterality=_laterality(dataset),
         sex=_sex(dataset),
         age_months=None if contradict else stated if by_date is None else by_date,
@@ -85,6 +88,15 @@ def _spacing_mm(dataset: pydicom.Dataset) -> tuple[float, float] | None:
         if all(math.isfinite(v) and 0 < v < 10 for v in (row, column)):
             return row, column
     return None
+
+
+def _stated_aspect(dataset: pydicom.Dataset) -> float:
+    """Of an image without a spacing; 1 where the header does not say it (PS3.3 C.7.6.3.1.7)."""
+    try:
+        height, width = (int(v) for v in _value(dataset, "PixelAspectRatio"))
+    except (TypeError, ValueError):
+        return 1.0
+    return height / width if height > 0 and width > 0 else 1.0
 
 
 def _sex(dataset: pydicom.Dataset) -> Literal["F", "M"] | None:
