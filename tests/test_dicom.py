@@ -204,6 +204,16 @@ def test_padding_is_black_and_outside_every_range(monochrome: str) -> None:
     assert pixels[:, 10:].min() == 0 and pixels[:, 10:].max() == 1
 
 
+def test_padding_does_not_say_how_white_a_lut_goes() -> None:
+    padded = TWELVE.copy()
+    padded[:, :10] = 65535
+    brightest = lut([*range(4096), 65535], 0, 16)  # the last entry, which values above the LUT take, padding too
+    pixels = read(padded, bits=16, PixelPaddingValue=65535, VOILUTSequence=[brightest]).pixels
+    assert pixels[:, :10].max() == 0
+    shown = TWELVE[:, 10:]
+    np.testing.assert_allclose(pixels[:, 10:], shown / shown.max(), atol=1e-3)
+
+
 # --------------------------------------------------------------------------- header facts
 
 

@@ -40,7 +40,7 @@ def to_display(stored: NDArray[Any], dataset: pydicom.Dataset) -> tuple[NDArray[
     if not present.any():
         return np.zeros(stored.shape, np.float32), False
     values, is_rescaled = _modality(inputs, dataset)
-    table = _voi(values, dataset)
+    table = _voi(values, dataset, present)
     if table is None or np.ptp(table[present]) == 0:
         if base == 0 and not is_rescaled and not padding.any():
             return stored, inverted
@@ -93,13 +93,15 @@ def _modality(inputs: _Values, dataset: pydicom.Dataset) -> tuple[_Values, bool]
     return inputs * slope + intercept, True
 
 
-def _voi(values: _Values, dataset: pydicom.Dataset) -> _Values | None:
-    """0..1 through the first VOI LUT, else the first window; None where neither can be meant."""
+def _voi(values: _Values, dataset: pydicom.Dataset, present: NDArray[np.bool_]) -> _Values | None:
+    """0..1 through the first VOI LUT, white its brightest of the values ``present``, else the first window; None where
+    neither can be meant."""
     sequence = dataset.get("VOILUTSequence")
     if sequence:
         try:
             output = _look_up(values, sequence[0], dataset)
-            return output / output.max() if output.max() > 0 else None
+            white = output.max(where=present, initial=0)
+            return np.minimum(output / white, 1) if white > 0 else None
         except (AttributeError, KeyError, TypeError, ValueError, IndexError):
             pass  # a malformed LUT is none; a window may stand beside it
     centre, width = _number(dataset, "WindowCenter"), _number(dataset, "WindowWidth")
