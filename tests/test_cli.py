@@ -297,6 +297,23 @@ def test_a_picture_that_carpal_drew_is_never_read_as_a_radiograph(phantom_png: P
     assert "a picture that carpal drew" in done.stdout
 
 
+def test_radiographs_named_by_their_uids_are_told_apart(phantom_dicom: Path, tmp_path: Path) -> None:
+    study, first, second = tmp_path / "study", tmp_path / "study" / "1.2.840.1", tmp_path / "study" / "1.2.840.2"
+    study.mkdir()
+    for path in (first, second):
+        path.write_bytes(phantom_dicom.read_bytes())
+    assert carpal("read", study, "--annotate", tmp_path / "drawn").returncode == 0
+    assert sorted(path.name for path in (tmp_path / "drawn").iterdir()) == [
+        "1.2.840.1-bone-age.png",
+        "1.2.840.2-bone-age.png",
+    ]
+    second.unlink()
+    out = ("--out", tmp_path / "out", "--size", "64")
+    assert "1 prepared, 0 already there" in carpal("prepare", study, *out).stdout
+    first.rename(second)
+    assert "1 prepared, 0 already there" in carpal("prepare", study, *out).stdout
+
+
 def test_one_bad_file_of_a_folder_spoils_no_other(phantom_png: Path, tmp_path: Path) -> None:
     (tmp_path / "hand.png").write_bytes(phantom_png.read_bytes())
     size = struct.pack(">II", 100_000, 100_000) + bytes([8, 0, 0, 0, 0])

@@ -127,6 +127,16 @@ def test_a_folder_is_answered_folder_by_folder_and_a_bad_file_does_not_stop_it(
     assert written == ["one/report.dcm", "one/sc.dcm", "one/sr.dcm"]
 
 
+def test_radiographs_named_by_their_uids_are_told_apart(phantom_dicom: Path, tmp_path: Path) -> None:
+    study = tmp_path / "study"
+    study.mkdir()
+    for name in ("1.2.840.1", "1.2.840.2"):
+        shutil.copy(phantom_dicom, study / name)
+    done = carpal(study, "-o", tmp_path / "out")
+    assert done.exit_code == 0
+    assert sorted(folder.name for folder in (tmp_path / "out").iterdir()) == ["1.2.840.1", "1.2.840.2"]
+
+
 def test_what_goes_wrong_with_one_keeps_no_other_from_its_answer(
     phantom_dicom: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from carpal.annotate import is_annotation, write_annotated
 from carpal.errors import CarpalError, InvalidArgument, RefusedRadiograph, sentence_of
 from carpal.explain import Evidence, explain
-from carpal.files import RADIOGRAPH_SUFFIXES, find_radiographs, shown
+from carpal.files import RADIOGRAPH_SUFFIXES, find_radiographs, shown, stem_of
 from carpal.radiograph import read_radiograph
 from carpal.reader import Reader, Reading, check_sex
 from carpal.table import csv_rows
@@ -188,7 +188,7 @@ def _annotation_targets(tasks: Sequence[Task], annotate: Path | None) -> list[Pa
         raise InvalidArgument(f"--annotate {annotate}: give a name that ends in .png, or a folder")
     if single and len(tasks) > 1:
         raise InvalidArgument(f"--annotate {annotate}: one picture cannot show {len(tasks)} radiographs; give a folder")
-    targets = [annotate if single else annotate / f"{task.path.stem}-bone-age.png" for task in tasks]
+    targets = [annotate if single else annotate / f"{stem_of(task.path)}-bone-age.png" for task in tasks]
     if len(set(targets)) < len(targets):
         raise InvalidArgument(
             "--annotate: several radiographs differ only in folder or suffix; annotate them folder by folder"

@@ -22,7 +22,7 @@ from carpal.dicom.findings import Findings
 from carpal.dicom.source import read_source
 from carpal.dicom.structured import structured_report
 from carpal.errors import CarpalError, InvalidArgument, sentence_of
-from carpal.files import replacing, shown
+from carpal.files import replacing, shown, stem_of
 from carpal.plain import check_sex, years_and_months
 from carpal.radiograph import Radiograph, read_radiograph
 from carpal.reader import Reader, Reading
@@ -88,7 +88,7 @@ def deliver_all(
             f"age, heights and history are one child's at one exposure, not of {len(files)} radiographs"
         )
     single = len(paths) == 1 and not paths[0].is_dir()
-    folders = [out] if single else [out / path.stem for path in files]
+    folders = [out] if single else [out / stem_of(path) for path in files]
     _check_targets(folders)
     reader = Reader(request.model)
     deliveries = []

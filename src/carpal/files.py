@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["RADIOGRAPH_SUFFIXES", "find_radiographs", "half_written", "replacing", "shown"]
+__all__ = ["RADIOGRAPH_SUFFIXES", "find_radiographs", "half_written", "replacing", "shown", "stem_of"]
 
 RADIOGRAPH_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".dcm", ".dicom"})
 _LONGEST_STEM = 200  # bytes of a name that leave room in the 255 of file systems for what makes it a temporary one
@@ -31,6 +31,11 @@ def shown(path: str | os.PathLike[str]) -> str:
     """A path on one line for a person: escaped where it holds what would break the line or steer a terminal."""
     text = os.fsdecode(path)
     return text if text.isprintable() and text else ascii(text)
+
+
+def stem_of(path: Path) -> str:
+    """A radiograph's name without its suffix; what a UID ends in is none, and tells it from others."""
+    return path.stem if path.suffix.lower() in RADIOGRAPH_SUFFIXES else path.name
 
 
 def _files_below(folder: Path) -> Iterator[Path]:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carpal.errors import CarpalError, InvalidArgument
-from carpal.files import find_radiographs, replacing
+from carpal.files import find_radiographs, replacing, stem_of
 from carpal.parallel import parallel_map
 from carpal.prepare import Recipe, prepare, recipe_to_dict
 from carpal.radiograph import read_radiograph
@@ -45,7 +45,7 @@ def prepare_folder(
     """
     sources = _radiographs(folder, out)
     _claim(out, recipe)
-    jobs = [(source, out / source.relative_to(folder).with_suffix(".png")) for source in sources]
+    jobs = [(source, (out / source.relative_to(folder)).with_name(stem_of(source) + ".png")) for source in sources]
     if len({target for _, target in jobs}) < len(jobs):
         jobs = [(source, target.with_name(source.name + ".png")) for source, target in jobs]
     todo = [job for job in jobs if not job[1].exists()]
