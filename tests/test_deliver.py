@@ -281,6 +281,15 @@ def test_without_highdicom_it_is_said_what_to_install(
     assert "pip install 'carpal[dicom]'" in str(done.exception)
 
 
+@pytest.mark.parametrize("name", ["the $\\ward$", "a hospital " + "with a very long name " * 12])
+def test_any_name_of_a_calibration_can_be_drawn_and_stays_inside(name: str, phantom_dicom: Path) -> None:
+    radiograph = read_radiograph(phantom_dicom)
+    reading = replace(Reader().read(radiograph), calibration=name)
+    picture = annotated_picture(radiograph, reading)
+    assert (picture[:, -16:] == picture[0, 0]).all()
+    assert (picture == (0xEE, 0xF2, 0xF6)).all(axis=2).any()  # the bone age itself, in a colour of its own
+
+
 def test_notes_stay_inside_the_picture(phantom_dicom: Path) -> None:
     reader, radiograph = Reader(), read_radiograph(phantom_dicom)
     reading = reader.read(radiograph)

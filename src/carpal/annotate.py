@@ -112,14 +112,12 @@ def _draw_distribution(chart, reading: Reading) -> None:  # type: ignore[no-unty
     chart.set_xlabel("bone age (months)\nprobability, mean (line), 90 % interval (shaded)", color=quiet)
     for side in chart.spines.values():
         side.set_visible(False)
-    notes = [line for note in reading.notes for line in textwrap.wrap(note, _LINE)]
+    made = f"sex {reading.sex} ({reading.sex_origin}), model {reading.model}"
+    made += f", calibrated for {reading.calibration}" if reading.calibration else ""
+    told = (made, "research use, not a medical device", *reading.notes)
+    facts = [line for fact in told for line in textwrap.wrap(fact, _LINE)]
     heading = f"{reading.bone_age_months:.1f} months   ({years_and_months(reading.bone_age_months)})"
-    chart.set_title(heading, color=light, fontsize=20, loc="left", pad=66 + 12 * len(notes))
-    facts = [
-        f"90 % interval {low:.0f} to {high:.0f} months",
-        f"sex {reading.sex} ({reading.sex_origin}), model {reading.model}"
-        + (f", calibrated for {reading.calibration}" if reading.calibration else ""),
-        "research use, not a medical device",
-        *notes,
-    ]
-    chart.text(0, 1.02, "\n".join(facts), transform=chart.transAxes, color=quiet, fontsize=10, va="bottom")
+    chart.set_title(heading, color=light, fontsize=20, loc="left", pad=42 + 12 * len(facts))
+    lines = [f"90 % interval {low:.0f} to {high:.0f} months", *facts]
+    place = {"transform": chart.transAxes, "color": quiet, "fontsize": 10, "va": "bottom"}
+    chart.text(0, 1.02, "\n".join(lines), parse_math=False, **place)  # a $ in a name begins no formula
