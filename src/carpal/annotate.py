@@ -61,7 +61,9 @@ def _draw(radiograph: Radiograph, reading: Reading, evidence: Evidence | None) -
     layout = ConstrainedLayoutEngine(w_pad=0.15, h_pad=0.15)
     figure = Figure(figsize=(10, 6.4), facecolor="#11151a", layout=layout)
     FigureCanvasAgg(figure)
-    picture, chart = figure.subplots(1, 2, width_ratios=(1.15, 1))
+    # Each half has a layout of its own: however much is written, the hand is as large.
+    left, right = figure.subfigures(1, 2, squeeze=False, width_ratios=(1.15, 1))[0]
+    picture, chart = left.subplots(), right.subplots()
     low, high = np.percentile(pixels[::4, ::4], (0.5, 99.7))
     step = max(1, max(pixels.shape) // 1000)
     picture.imshow(pixels[::step, ::step], cmap="gray", vmin=low, vmax=max(high, low + 1e-3))
