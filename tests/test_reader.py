@@ -211,10 +211,12 @@ def test_older_hands_are_read_as_older(reader: Reader, shared: Path) -> None:
     assert np.corrcoef(ages, seen)[0, 1] > 0.9
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_grey_values_that_are_no_numbers_are_refused(value: float) -> None:
-    with pytest.raises(InvalidArgument, match="finite"):
-        Radiograph(np.full((300, 200), value, np.float32), "0" * 64)
+@pytest.mark.parametrize("value", [np.nan, np.inf, -0.1, 255.0])
+def test_grey_values_that_are_none_are_refused(value: float) -> None:
+    pixels = np.full((300, 200), 0.5, np.float32)
+    pixels[7, 9] = value
+    with pytest.raises(InvalidArgument, match="finite numbers from 0"):
+        Radiograph(pixels, "0" * 64)
 
 
 def test_the_callers_array_stays_writable() -> None:

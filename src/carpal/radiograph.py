@@ -38,6 +38,8 @@ MIN_SIDE = 32
 
 DRAWN = "carpal read --annotate"  # what a picture with a bone age beside the radiograph says of its software
 
+_ROUNDING = 1e-3  # of a filter or a resampling
+
 _READABLE = "carpal reads DICOM, PNG, JPEG, TIFF and BMP"
 _NOT_SQUARE = "its pixels were not square: it was brought to the film's own shape"
 _TRUNCATED = "it is truncated (the file ends before the image does); copy or export it again"
@@ -49,7 +51,7 @@ class Radiograph:
 
     ``pixels`` is (H, W) float32 in 0..1, bone bright, read-only. ``digest`` is the SHA-256 of the file's bytes.
     Names and patient ids are never kept; ``notes`` say what of the header was passed over or put right. Raises
-    InvalidArgument for values that cannot be meant; whoever says ``finite`` vouches that all pixels are finite numbers.
+    InvalidArgument for values that cannot be meant; whoever says ``finite`` vouches that all pixels are such numbers.
     """
 
     pixels: NDArray[np.float32]
@@ -78,8 +80,8 @@ class Radiograph:
         spacing = self.spacing_mm
         if spacing is not None and not (len(spacing) == 2 and all(0 < s < math.inf for s in spacing)):
             raise InvalidArgument(f"spacing is two positive numbers of mm, row and column, not {spacing!r}")
-        if not finite and not math.isfinite(float(pixels.sum())):
-            raise InvalidArgument("a radiograph's grey values are finite numbers")
+        if not finite and not -_ROUNDING <= float(pixels.min()) <= float(pixels.max()) <= 1 + _ROUNDING:  # nor is NaN
+            raise InvalidArgument("a radiograph's grey values are finite numbers from 0 (black) to 1 (white)")
         view = pixels.view()  # the caller's own array stays as it was
         view.flags.writeable = False
         object.__setattr__(self, "pixels", view)
