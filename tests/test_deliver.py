@@ -23,7 +23,7 @@ from carpal import Reader, deliver
 from carpal.annotate import annotated_picture
 from carpal.cli import app
 from carpal.deliver import Request, deliver_all
-from carpal.errors import InvalidArgument, MissingDependency
+from carpal.errors import InvalidArgument, MissingDependency, UnreadableRadiograph
 from carpal.explain import explain
 from carpal.growth import BoneAge, Child, assess
 from carpal.radiograph import read_radiograph
@@ -77,6 +77,12 @@ def test_the_picture_shows_the_radiograph_its_evidence_and_the_numbers(phantom_d
     reading = reader.read(radiograph)
     np.testing.assert_array_equal(stored, annotated_picture(radiograph, reading, explain(reader, radiograph, "M")))
     assert not np.array_equal(stored, annotated_picture(radiograph, reading))
+
+
+def test_the_picture_is_never_read_as_a_radiograph(phantom_dicom: Path, tmp_path: Path) -> None:
+    assert carpal(phantom_dicom, "-o", tmp_path / "out").exit_code == 0
+    with pytest.raises(UnreadableRadiograph, match="a picture that carpal drew"):
+        read_radiograph(tmp_path / "out" / "sc.dcm")
 
 
 def test_the_patient_is_in_the_header_and_nowhere_in_the_pixels(phantom_dicom: Path, tmp_path: Path) -> None:

@@ -79,7 +79,18 @@ def parse(data: bytes, max_bytes: int) -> pydicom.Dataset:
     frames = _integer(dataset, "NumberOfFrames", 1)
     if frames > 1:
         raise UnreadableRadiograph(f"it holds {frames} frames; give one radiograph per file")
+    if _is_own_picture(dataset):
+        raise UnreadableRadiograph("it is a picture that carpal drew; give the radiograph itself")
     return dataset
+
+
+def _is_own_picture(dataset: pydicom.Dataset) -> bool:
+    """Whether it is a secondary capture of carpal's, which lies in the archive beside the radiograph: the small hand in
+    it would be read again, and otherwise."""
+    try:
+        return bool(dataset.get("Manufacturer") == dataset.get("ManufacturerModelName") == "carpal")
+    except Exception:  # pydicom converts on access, and raises many kinds of error for malformed values
+        return False
 
 
 def study_date(data: bytes, max_bytes: int) -> date | None:
