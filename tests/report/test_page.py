@@ -98,6 +98,24 @@ def test_without_an_age_there_is_no_chart_and_a_reason_for_every_number(bare: Re
     assert all(row[1] == "none" and row[4] for row in page.heights.table.rows)
 
 
+@pytest.mark.parametrize(
+    ("language", "head", "range_told"),
+    [
+        ("en", "90 % interval by the paper's errors", "Range as in the paper: 157.5 to 174.5 cm"),
+        ("de", "90-%-Intervall nach den Fehlern der Publikation", "Bereich nach der Publikation: 157,5 bis 174,5 cm"),
+    ],
+)
+def test_no_range_of_the_parents_stands_under_a_90_percent_interval(
+    language: str, head: str, range_told: str, full: Report
+) -> None:
+    page = page_of(full, Texts(language))
+    assert page.heights is not None and page.heights.table is not None
+    rows = {row[0]: tuple(cell.replace("\u00a0", " ") for cell in row) for row in page.heights.table.rows}
+    assert page.heights.table.heads[2] == head
+    assert rows[Texts(language).say("target")][2:] == ("–", "–", range_told)
+    assert rows["Bayley-Pinneau"][2] != "–"
+
+
 def test_corrections_and_foreign_notes_are_told(full: Report) -> None:
     assert full.reading is not None
     odd = replace(full.reading, notes=("its grey values were inverted (bones are bright now)", "something new"))

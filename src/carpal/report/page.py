@@ -205,8 +205,9 @@ def heights_section(assessment: Assessment, texts: Texts) -> Section | None:
         why = capital(texts.sentence(target.reason or "")).text
         rows.append((name, texts.say("none"), "–", "–", why))
     else:
-        reach = _centimetres(target.range_cm, texts, 1)
-        rows.append((name, _cm(target.height_cm, texts), reach, "–", _capital_text(texts.say("target.range"))))
+        # How many of 100 children the paper's range holds is not said: it is no 90 % interval.
+        reach = texts.say("target.range", range=_centimetres(target.range_cm, texts, 1))
+        rows.append((name, _cm(target.height_cm, texts), "–", "–", _capital_text(reach)))
     heads = tuple(texts.say(f"heights.{key}") for key in ("method", "height", "error", "over", "notes"))
     return Section(texts.say("heights.heading"), (), Table(heads, tuple(rows)))
 
