@@ -50,8 +50,9 @@ class Radiograph:
     """One radiograph, upright or not, with what its header says about the child.
 
     ``pixels`` is (H, W) float32 in 0..1, bone bright, read-only. ``digest`` is the SHA-256 of the file's bytes.
-    Names and patient ids are never kept; ``notes`` say what of the header was passed over or put right. Raises
-    InvalidArgument for values that cannot be meant; whoever says ``finite`` vouches that all pixels are such numbers.
+    Names and patient ids are never kept; ``notes`` say what of the header was passed over or put right.
+    ``age_in_years``: the age is said in whole years, the child may be nearly a year older. Raises InvalidArgument for
+    values that cannot be meant; whoever says ``finite`` vouches that all pixels are such numbers.
     """
 
     pixels: NDArray[np.float32]
@@ -65,6 +66,7 @@ class Radiograph:
     series_uid: str | None = None
     instance_uid: str | None = None
     notes: tuple[str, ...] = ()
+    age_in_years: bool = False
     finite: InitVar[bool] = False  # looking at millions of pixels is spared
 
     def __post_init__(self, finite: bool) -> None:
@@ -217,6 +219,7 @@ def _read_dicom(data: bytes, digest: str, least_side: int | None) -> Radiograph:
         series_uid=facts.series_uid,
         instance_uid=facts.instance_uid,
         notes=(*facts.notes, *grey.not_applied(dataset), *((_NOT_SQUARE,) if pixels is not decoded else ())),
+        age_in_years=facts.age_in_years,
         finite=True,
     )
 

@@ -7,12 +7,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pydicom
 import pytest
 
 from carpal import Reader, read_radiograph
 from carpal.errors import InvalidArgument, MissingSex
 from carpal.growth import BoneAge, PastReading
 from carpal.report import Given, Report, make_report
+from carpal.report.texts import Texts
 
 
 def test_the_reading_is_the_readers_and_the_assessment_is_of_it(
@@ -51,6 +53,24 @@ def test_an_adults_header_leaves_the_age_out_and_says_so(reader: Reader, phantom
     grown = make_report(reader, replace(read_radiograph(phantom_dicom), age_months=480.0), Given())
     assert grown.assessment.child.age_months is None and grown.age_origin is None
     assert any("40 y 0 mo is no child's" in note for note in grown.all_notes)
+
+
+def test_an_age_in_whole_years_is_said_to_be_one_only_where_it_is_used(
+    reader: Reader, phantom_dicom: Path, tmp_path: Path
+) -> None:
+    header = pydicom.dcmread(phantom_dicom)
+    header.PatientAge, header.PatientBirthDate = "010Y", ""
+    header.save_as(tmp_path / "years.dcm")
+    radiograph = read_radiograph(tmp_path / "years.dcm")
+    by_header = make_report(reader, radiograph, Given())
+    (note,) = [note for note in by_header.all_notes if "whole years" in note]
+    assert Texts("de").sentence(note).language == "de"
+    assert by_header.assessment.child.age_months == 120.0
+    for other in (
+        make_report(reader, radiograph, Given(age_months=125.0)),
+        make_report(reader, read_radiograph(phantom_dicom), Given()),  # it says months, and a date of birth
+    ):
+        assert not any("whole years" in note for note in other.all_notes)
 
 
 def test_a_refused_radiograph_has_a_reason_and_no_age(refused: Report) -> None:

@@ -32,7 +32,8 @@ _MONTHS_PER = {"D": 1 / DAYS_PER_MONTH, "W": 7 / DAYS_PER_MONTH, "M": 1.0, "Y": 
 @dataclass(frozen=True)
 class HeaderFacts:
     """``spacing_mm`` is (row, column), ``pixel_aspect`` how many times as high as wide a pixel is. Names and patient
-    ids are not kept. ``notes`` say what was passed over that somebody may rely on."""
+    ids are not kept. ``notes`` say what was passed over that somebody may rely on. ``age_in_years``: the age is said in
+    whole years, the child may be nearly a year older."""
 
     spacing_mm: tuple[float, float] | None
     pixel_aspect: float
@@ -44,6 +45,7 @@ class HeaderFacts:
     series_uid: str | None
     instance_uid: str | None
     notes: tuple[str, ...] = ()
+    age_in_years: bool = False
 
 
 def read_facts(dataset: pydicom.Dataset) -> HeaderFacts:
@@ -63,6 +65,7 @@ def read_facts(dataset: pydicom.Dataset) -> HeaderFacts:
         series_uid=_uid(dataset, "SeriesInstanceUID"),
         instance_uid=_uid(dataset, "SOPInstanceUID"),
         notes=((_CONTRADICTION,) if contradict else ()) + ((_NO_CODE,) if _has_odd_id(dataset) else ()),
+        age_in_years=by_date is None and stated is not None and _text(dataset, "PatientAge").endswith("Y"),
     )
 
 

@@ -20,6 +20,11 @@ __all__ = ["Described", "Given", "Origin", "Report", "assess_reading", "describe
 
 Origin = Literal["given", "header"]
 
+_IN_YEARS = (
+    "the header says the age in whole years: the child may be nearly a year older, "
+    "and SDS and adult height are so much less sure"
+)
+
 
 @dataclass(frozen=True)
 class Given:
@@ -143,6 +148,8 @@ def describe(radiograph: Radiograph, given: Given) -> Described:
         if age > MAX_AGE_MONTHS:
             notes.append(f"the header's age of {years_and_months(age)} is no child's and was left out")
             age, age_origin = None, None
+        elif radiograph.age_in_years:
+            notes.append(_IN_YEARS)
     if given.history and age is None:
         raise InvalidArgument("a history needs the child's age today (--age 9y4m)")
     child = Child(
