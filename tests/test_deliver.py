@@ -197,6 +197,15 @@ def test_with_the_identity_burnt_in_only_the_report_is_written(phantom_dicom: Pa
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["sr.dcm"]
 
 
+def test_only_what_is_lacking_is_said_to_be(phantom_dicom: Path, tmp_path: Path) -> None:
+    rows = "".join(f"{20 + k / 2}m,{21 + k / 2}\n" for k in range(200))  # more than a page can hold
+    (tmp_path / "past.csv").write_text(f"age,bone_age_months\n{rows}")
+    done = carpal(phantom_dicom, "-o", tmp_path / "out", "--history", tmp_path / "past.csv")
+    assert done.exit_code == 1
+    assert "  no report.dcm: the report does not fit on one page" in done.output
+    assert "no sc.dcm" not in done.output and (tmp_path / "out/sc.dcm").is_file()
+
+
 @pytest.mark.parametrize("name", ["sr.dcm", "sc.dcm", "report.dcm"])
 def test_an_answer_that_is_there_is_not_overwritten(name: str, phantom_dicom: Path, tmp_path: Path) -> None:
     (tmp_path / name).write_bytes(b"somebody's")

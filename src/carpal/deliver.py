@@ -225,5 +225,7 @@ def _as_lines(delivery: Delivery, request: Request) -> str:
         age = "" if given is None else f"; age given: {years_and_months(given)}"
         lines.append(f"  header: {delivery.header}{age}")
     if reading is not None and delivery.error:
-        lines.append(f"  no {PICTURE} and no {PAGE}: {delivery.error}")
+        made = {path.name for path in delivery.written}
+        lacking = [f"no {name}" for name in (REPORT, PICTURE, PAGE) if name not in made]
+        lines.append(f"  {' and '.join(lacking)}: {delivery.error}")
     return "\n".join(lines + [f"  wrote {shown(path)}" for path in delivery.written])
