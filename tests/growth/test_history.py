@@ -110,6 +110,7 @@ def test_each_reading_is_seen_by_the_references_at_its_own_age_and_height() -> N
         (112, [PastReading(120, BoneAge(95))], "later than today's 112"),
         (112, [PastReading(90, BoneAge(95)), PastReading(90, BoneAge(96))], "two readings at an age of 90"),
         (112, [PastReading(112, BoneAge(95))], "two readings at an age of 112"),
+        (112, [PastReading(90, BoneAge(95, method="TW2 RUS"))], "by Greulich-Pyle and TW2 RUS: a history is of one"),
     ],
 )
 def test_a_past_that_cannot_be_is_refused(age: float | None, past: list[PastReading], message: str) -> None:

@@ -62,13 +62,16 @@ class Velocity:
 
 
 def trace(child: Child, past: Iterable[PastReading], now: BoneAge | None) -> tuple[HistoryEntry, ...]:
-    """All readings by age, today's last. Raises InvalidArgument where the past lies after today or twice at one age."""
+    """All readings by age, today's last. Raises InvalidArgument where the past lies after today or twice at one age,
+    and where not all are of one method: what two methods differ by is no growth."""
     past = sorted(past, key=lambda reading: reading.age_months)
     if not past:
         return ()
     if child.age_months is None:
         raise InvalidArgument("a history needs the child's age today")
     readings = past if now is None else [*past, PastReading(child.age_months, now, child.height_cm)]
+    if len(methods := sorted({reading.bone_age.method for reading in readings})) > 1:
+        raise InvalidArgument(f"bone ages by {' and '.join(methods)}: a history is of one method")
     for earlier, later in pairwise(readings):
         if earlier.age_months == later.age_months:
             raise InvalidArgument(f"the history has two readings at an age of {later.age_months:g} months")
