@@ -39,6 +39,7 @@ def test_readings_by_age_or_by_date(tmp_path: Path) -> None:
         ("age,bone_age_months\n", "no readings"),
         ("age,bone_age_months\n8,90\n", "line 2: age '8': say the unit"),
         ("age,bone_age_months\n7y,90\n8y,\n", "line 3: no bone_age_months"),
+        ("age,bone_age_months\n\n7y,90\n\n8y,eight\n", "line 5: bone_age_months: 'eight'"),
         ("age,bone_age_months\n8y,eight\n", "line 2: bone_age_months: 'eight' is no number"),
         ("age,bone_age_months\n8y,1_12\n", "line 2: bone_age_months: '1_12' is no number"),
         ("age,bone_age_months\n8y,nan\n", "line 2: bone age: nan is no number"),

@@ -96,7 +96,7 @@ def read_history(path: str | Path, birth: date | None = None, method: Method = "
         with open(path, newline="", encoding="utf-8-sig") as handle:
             table = csv.DictReader(handle)
             _check_columns(path, [name.strip() for name in table.fieldnames or ()])
-            rows = list(islice(table, _MOST_READINGS + 1))
+            rows = [(table.line_num, row) for row in islice(table, _MOST_READINGS + 1)]
     except OSError as error:
         raise InvalidArgument(f"{path}: {(error.strerror or 'it cannot be read').lower()}") from None
     except (UnicodeDecodeError, csv.Error):
@@ -106,7 +106,7 @@ def read_history(path: str | Path, birth: date | None = None, method: Method = "
     if len(rows) > _MOST_READINGS:
         raise InvalidArgument(f"{path}: more than {_MOST_READINGS} readings are not one child's")
     readings = []
-    for line, row in enumerate(rows, start=2):
+    for line, row in rows:  # the table passes over empty lines, an editor counts them
         try:
             readings.append(_past_reading(_cells(row), birth, method))
         except InvalidArgument as error:
