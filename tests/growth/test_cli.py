@@ -41,6 +41,7 @@ def test_a_girl_is_told_in_text_and_json(tmp_path: Path) -> None:
         ("--sex F --birth 2025-01-01 --study 2125-01-01 --bone-age 100", "still to come"),
         ("--sex F --birth 2025-01-01 --bone-age 100", "--birth needs --study"),
         ("--sex F --age 9y --study 2025-01-01 --bone-age 100", "not both"),
+        ("--sex F --age 19y --birth 2022-01-01 --bone-age 100", "nobody born on 2022-01-01 has reached an age of 19y"),
         ("--sex F --birth 1.1.2015 --study 2024-01-01 --bone-age 100", "is no date"),
         ("--sex F --age 9y --bone-age ten", "is no age"),
         ("--sex F --age 9y --bone-age 1_12", "is no age"),

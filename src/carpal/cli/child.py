@@ -17,6 +17,8 @@ __all__ = [
     "WeightKg", "age_and_birth", "given",
 ]  # fmt: skip
 
+_ROUNDED_UP_MONTHS = 1.0
+
 Sex = Annotated[Optional[str], typer.Option(metavar="F|M", help="The child's sex; goes before a DICOM header's.")]
 Age = Annotated[Optional[str], typer.Option(metavar="9y4m", help="Age with its unit: 9y4m, 9.5y or 112m.")]
 Birth = Annotated[Optional[str], typer.Option(metavar="DATE", help="Instead of --age: date of birth ...")]
@@ -52,7 +54,11 @@ def age_and_birth(age: str | None, birth: str | None, study: str | None) -> tupl
             raise InvalidArgument(f"{text} is still to come: give the date of birth and that of the radiograph")
     if born is not None and study is not None:
         return age_between(born, parse_date(study)), born
-    return None if age is None else parse_age(age), born
+    months = None if age is None else parse_age(age)
+    # A history's dates are counted from the birth: one that does not fit the age would move them all, past today too.
+    if months is not None and born is not None and months > age_between(born, day.today()) + _ROUNDED_UP_MONTHS:
+        raise InvalidArgument(f"nobody born on {born} has reached an age of {age}: --age or --birth is wrong")
+    return months, born
 
 
 def given(
