@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from carpal.growth import BoneAge, PastReading, assess
 from carpal.quality import Refusal
 from carpal.report import Report
 from carpal.report.page import Page, Section, page_of
@@ -140,6 +141,22 @@ def test_a_history_is_a_table_with_todays_reading_last(full: Report, make: Calla
     assert [row[0].replace("\u00a0", " ") for row in page.history.table.rows] == ["7 y 0 mo", "8 y 2 mo", "9 y 4 mo"]
     assert page.history.sentences[0].text.startswith("From first to last")
     assert page_of(make(age_months=112.0), Texts("en")).history is None
+
+
+@pytest.mark.parametrize(
+    ("language", "heading"),
+    [("en", "Earlier readings, without this radiograph"), ("de", "Frühere Befunde, ohne dieses Röntgenbild")],
+)
+def test_the_history_of_a_refused_radiograph_does_not_end_with_it(
+    language: str, heading: str, full: Report, refused: Report
+) -> None:
+    past = [PastReading(40.0, BoneAge(41.0)), PastReading(50.0, BoneAge(52.0))]
+    told = assess(refused.assessment.child, None, past, refused_because="it is blank")
+    page = page_of(replace(refused, assessment=told), Texts(language))
+    assert page.history is not None and page.history.table is not None
+    assert page.history.heading == heading and len(page.history.table.rows) == 2
+    read = page_of(full, Texts(language)).history
+    assert read is not None and read.heading != heading
 
 
 def test_a_refusal_that_nobody_knows_stays_english(refused: Report) -> None:

@@ -261,7 +261,8 @@ def _history(assessment: Assessment, texts: Texts) -> Section:
     overall = assessment.velocity_overall
     told = () if overall is None else (texts.say("history.overall", velocity=velocity_told(overall, texts)),)
     sentences = tuple(Sentence(text, texts.language) for text in told)
-    return Section(texts.say("history.heading"), sentences, Table(heads, tuple(rows)))
+    heading = "history.heading" if assessment.bone_age is not None else "history.past"
+    return Section(texts.say(heading), sentences, Table(heads, tuple(rows)))
 
 
 def velocity_told(step: Velocity, texts: Texts) -> str:
