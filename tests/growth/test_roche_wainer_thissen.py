@@ -58,6 +58,16 @@ def test_it_is_not_for_mature_hands_nor_other_bone_ages() -> None:
     assert "TW2 RUS" in str(roche_wainer_thissen(GIRL, BoneAge(112, method="TW2 RUS")).reason)
 
 
+def test_the_range_ends_where_the_skeleton_is_mature() -> None:
+    girl = Child("F", 156.0, 152.0, 45.0, 165.0, 178.0)
+    reaching = roche_wainer_thissen(girl, BoneAge(180.0, (170.0, 204.0)))
+    short = roche_wainer_thissen(girl, BoneAge(180.0, (170.0, 191.99)))
+    assert reaching.height_cm == short.height_cm
+    assert reaching.bone_age_range_cm == pytest.approx(short.bone_age_range_cm, abs=0.1)
+    assert "the range is of the part before" in reaching.notes[-1]
+    assert not any("the part before" in note for note in short.notes)
+
+
 def test_no_error_is_invented() -> None:
     found = roche_wainer_thissen(GIRL, BoneAge(112, (101, 124)))
     assert found.error_sd_cm is None and found.interval_90_cm is None

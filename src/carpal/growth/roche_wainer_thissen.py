@@ -60,7 +60,7 @@ def roche_wainer_thissen(child: Child, bone_age: BoneAge) -> AdultHeight:
     sex, age, measures = child.sex, child.age_months or 0.0, _measures(child, bone_age)
 
     def height_at(months: float) -> float | None:
-        return rwt_stature_cm(sex, age, (*measures[:3], months / 12))
+        return rwt_stature_cm(sex, age, (*measures[:3], months / 12)) if months < MATURE_MONTHS[sex] else None
 
     height = height_at(bone_age.months)
     if height is None:
@@ -70,6 +70,8 @@ def roche_wainer_thissen(child: Child, bone_age: BoneAge) -> AdultHeight:
     notes = ["a bone age of the whole hand stands for the median of its bones", "no published prediction error at hand"]
     if child.height_cm is not None and height < child.height_cm:
         notes.append("the prediction lies below the present height")
+    if bone_age.interval_90_months is not None and bone_age.interval_90_months[1] >= MATURE_MONTHS[sex]:
+        notes.append("the bone age's interval reaches mature skeletons: the range is of the part before")
     return replace(
         nothing,
         height_cm=height,
