@@ -133,6 +133,19 @@ def test_where_the_interval_reaches_another_table_it_counts_too() -> None:
     assert found.notes == ("the bone age's interval reaches into another table (accelerated; used here: average)",)
 
 
+def test_every_table_within_the_interval_is_named() -> None:
+    found = bayley_pinneau(Child("F", 112, 131), BoneAge(128, (96, 140)))
+    assert found.notes[-1] == (
+        "the bone age's interval reaches into another table (average, retarded; used here: accelerated)"
+    )
+
+
+def test_a_gap_between_the_tables_is_told_too() -> None:
+    late = bayley_pinneau(Child("M", 180, 160), BoneAge(170, (150, 185)))  # retarded boys end at 156, average is 168 on
+    assert late.height_cm is not None
+    assert any("beyond the tables" in note for note in late.notes)
+
+
 def test_where_the_interval_leaves_the_tables_the_rest_counts() -> None:
     found = bayley_pinneau(Child("F", 80, 118), BoneAge(78, (68, 86)))
     assert found.bone_age_range_cm[1] == pytest.approx(118 / 0.72, rel=1e-3)

@@ -9,7 +9,7 @@ from typing import Literal
 
 from carpal.growth.bone_age import BoneAge
 
-__all__ = ["NINETY_IN_SDS", "AdultHeight", "AdultHeightMethod", "over_interval"]
+__all__ = ["NINETY_IN_SDS", "AdultHeight", "AdultHeightMethod", "over_interval", "places_within"]
 
 AdultHeightMethod = Literal["Bayley-Pinneau", "Roche-Wainer-Thissen", "Tanner 1975"]
 NINETY_IN_SDS = 1.6448536269514722
@@ -52,10 +52,15 @@ def over_interval(bone_age: BoneAge, height_at: Callable[[float], float | None])
 
     Bone ages for which there is no height are passed over. None where there is no interval.
     """
+    heights = [height for height in map(height_at, places_within(bone_age)) if height is not None]
+    return (min(heights), max(heights)) if heights else None
+
+
+def places_within(bone_age: BoneAge) -> tuple[float, ...]:
+    """Bone ages in months over the 90 % interval, quarter months apart, its ends and the bone age among them; none
+    where there is no interval."""
     if bone_age.interval_90_months is None:
-        return None
+        return ()
     low, high = bone_age.interval_90_months
     steps = math.ceil((high - low) / _STEP_MONTHS)
-    places = [bone_age.months, high, *(low + _STEP_MONTHS * step for step in range(steps))]
-    heights = [height for height in map(height_at, places) if height is not None]
-    return (min(heights), max(heights)) if heights else None
+    return bone_age.months, high, *(low + _STEP_MONTHS * step for step in range(steps))

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from carpal.growth.adult_height import AdultHeight, over_interval
+from carpal.growth.adult_height import AdultHeight, over_interval, places_within
 from carpal.growth.bone_age import BoneAge
 from carpal.growth.child import Child
 from carpal.growth.lookup import column, interpolate, read_table, rows_of
@@ -116,9 +116,9 @@ def _notes(sex: Sex, age: float, bone_age: BoneAge, sd: float | None) -> tuple[s
         notes.append("no published prediction error here: the paper gives them from 8 to 17.5 years")
     elif own == "retarded":
         notes.append("the error is the larger of those published at the age and at the bone age")
-    ends = bone_age.interval_90_months or ()
-    if others := sorted({group_of(months, age) for months in ends} - {own}):
+    places = places_within(bone_age)  # not its ends alone: a table, or the gap beyond one, may lie between them
+    if others := sorted({group_of(months, age) for months in places} - {own}):
         notes.append(f"the bone age's interval reaches into another table ({', '.join(others)}; used here: {own})")
-    if None in [percent_of_adult_height(sex, group_of(months, age), months) for months in ends]:
+    if None in [percent_of_adult_height(sex, group_of(months, age), months) for months in places]:
         notes.append("the bone age's interval reaches beyond the tables: the range is of the part within")
     return tuple(notes)
