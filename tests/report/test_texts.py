@@ -102,6 +102,25 @@ def test_values_inside_a_sentence_are_translated_too() -> None:
     assert forced.endswith("es zeigt keine Hand; das Röntgenbild der linken Hand wählen")
 
 
+@pytest.mark.parametrize(
+    ("english", "german"),
+    [
+        ("by its neighbours very likely +0.014)", "nach den Nachbarn sehr wahrscheinlich +0,014)"),
+        ("by its neighbours likely -0.095)", "nach den Nachbarn wahrscheinlich -0,095)"),
+        ("by its neighbours 64.136)", "nach den Nachbarn 64,136)"),
+    ],
+)
+def test_what_is_likely_in_place_of_a_misprint_is_not_left_in_english(english: str, german: str) -> None:
+    note = next(said for said in sentences_of_growth() if english in said)
+    assert german in Texts("de").sentence(note).text
+
+
+@pytest.mark.parametrize(("who", "wer"), [("header", "der DICOM-Kopf"), ("caller", "der Anwender")])
+def test_who_says_another_sex_says_it_in_the_singular(who: str, wer: str) -> None:
+    said = Texts("de").sentence(f"read as F, although the {who} says M").text
+    assert said == f"ausgewertet als Mädchen, obwohl {wer} Junge angibt"
+
+
 def test_a_sentence_that_the_table_does_not_hold_stays_english_and_says_so() -> None:
     said = Texts("de").sentence("the moon is full")
     assert (said.text, said.language) == ("the moon is full", "en")
