@@ -68,6 +68,7 @@ def test_stages_by_name_and_in_order_are_the_same() -> None:
     ("text", "message"),
     [
         ("GGG", "3 stages: thirteen are needed"),
+        ("ß" * 13, "26 stages: thirteen are needed"),
         ("radius=G", "no stage for ulna, MC1"),
         ("radius=G,radius=F", "twice a bone"),
         ("hamate=G", "no bone of radius"),

@@ -36,10 +36,10 @@ def parse_stages(text: str) -> dict[str, str]:
     """Stages of ``radius=G,ulna=F,...`` or of thirteen letters in the order of ``BONES``. Raises InvalidArgument."""
     plain = text.strip()
     if "=" not in plain:
-        letters = "".join(plain.replace(",", " ").split())
+        letters = "".join(plain.replace(",", " ").split()).upper()  # a sharp s becomes two letters
         if len(letters) != len(BONES):
             raise InvalidArgument(f"{len(letters)} stages: thirteen are needed, in the order {' '.join(BONES)}")
-        return dict(zip(BONES, letters.upper(), strict=True))
+        return dict(zip(BONES, letters, strict=True))
     stages: dict[str, str] = {}
     for part in plain.split(","):
         name, _, stage = (piece.strip() for piece in part.partition("="))
