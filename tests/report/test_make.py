@@ -73,6 +73,26 @@ def test_an_age_in_whole_years_is_said_to_be_one_only_where_it_is_used(
         assert not any("whole years" in note for note in other.all_notes)
 
 
+def test_an_age_more_than_a_year_from_the_headers_is_told(reader: Reader, phantom_dicom: Path) -> None:
+    radiograph = read_radiograph(phantom_dicom)
+    assert radiograph.age_months is not None
+
+    def told(months: float) -> list[str]:
+        made = make_report(reader, radiograph, Given(age_months=months))
+        assert made.assessment.child.age_months == months
+        return [note for note in made.all_notes if "the age given" in note]
+
+    assert told(radiograph.age_months - 11) == told(radiograph.age_months + 11) == []
+    for odd in (float("nan"), float("inf"), -1.0):
+        with pytest.raises(InvalidArgument):
+            told(odd)
+    (note,) = told(60.0)
+    assert note == "the age given is 5 y 0 mo, although the header says 12 y 6 mo: check which is right"
+    assert Texts("de").sentence(note).text.replace("\u00a0", " ") == (
+        "angegeben ist ein Alter von 5 J. 0 Mon., obwohl die DICOM-Kopfdaten 12 J. 6 Mon. nennen: prüfen, was stimmt"
+    )
+
+
 def test_a_refused_radiograph_has_a_reason_and_no_age(refused: Report) -> None:
     assert refused.reading is None and refused.evidence is None
     assert refused.refusal is not None and refused.refusal.reason == "blank"

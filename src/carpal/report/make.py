@@ -20,6 +20,7 @@ __all__ = ["Described", "Given", "Origin", "Report", "assess_reading", "describe
 
 Origin = Literal["given", "header"]
 
+_OTHER_AGE_MONTHS = 12.0  # a header that says whole years may lie that much below
 _IN_YEARS = (
     "the header says the age in whole years: the child may be nearly a year older, "
     "and SDS and adult height are so much less sure"
@@ -141,15 +142,7 @@ def describe(radiograph: Radiograph, given: Given) -> Described:
     sex: Sex | None = check_sex(given.sex) or radiograph.sex
     if sex is None:
         raise MissingSex("the child's sex is needed and the file does not say it: give F or M")
-    age, notes = given.age_months, list[str]()
-    age_origin: Origin | None = "given" if age is not None else None
-    if age is None and radiograph.age_months is not None:
-        age, age_origin = radiograph.age_months, "header"
-        if age > MAX_AGE_MONTHS:
-            notes.append(f"the header's age of {years_and_months(age)} is no child's and was left out")
-            age, age_origin = None, None
-        elif radiograph.age_in_years:
-            notes.append(_IN_YEARS)
+    age, age_origin, notes = _age(radiograph, given.age_months)
     if given.history and age is None:
         raise InvalidArgument("a history needs the child's age today (--age 9y4m)")
     child = Child(
@@ -161,4 +154,24 @@ def describe(radiograph: Radiograph, given: Given) -> Described:
         given.father_height_cm,
         given.menarche,
     )
-    return Described(child, "given" if given.sex is not None else "header", age_origin, tuple(notes))
+    return Described(
+        child, "given" if given.sex is not None else "header", age_origin, notes + _other_age(radiograph, age)
+    )
+
+
+def _age(radiograph: Radiograph, given: float | None) -> tuple[float | None, Origin | None, tuple[str, ...]]:
+    """The age in months, where it was learnt, and what must be seen of it."""
+    header = radiograph.age_months
+    if given is not None or header is None:
+        return given, None if given is None else "given", ()
+    if header > MAX_AGE_MONTHS:
+        return None, None, (f"the header's age of {years_and_months(header)} is no child's and was left out",)
+    return header, "header", (_IN_YEARS,) if radiograph.age_in_years else ()
+
+
+def _other_age(radiograph: Radiograph, age: float | None) -> tuple[str, ...]:
+    header = radiograph.age_months
+    if age is None or header is None or abs(age - header) <= _OTHER_AGE_MONTHS:
+        return ()
+    told, said = years_and_months(age), years_and_months(header)
+    return (f"the age given is {told}, although the header says {said}: check which is right",)
