@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from carpal.growth import Child
+from carpal.growth import REFERENCES, Child
 from carpal.growth.target_height import target_height
 
 
@@ -18,3 +18,8 @@ def test_one_parent_is_not_enough(parents: dict[str, float]) -> None:
     found = target_height(Child("F", **parents))
     assert (found.height_cm, found.range_cm) == (None, None)
     assert found.reason == "both parents' heights are needed"
+
+
+def test_it_says_which_way_it_errs_for_parents_of_unusual_height() -> None:
+    limits = REFERENCES["Mid-parental height"].limits
+    assert "too low for very short parents" in limits and "too high for very tall" in limits

@@ -65,7 +65,7 @@ REFERENCES: dict[str, Reference] = _table(
         "Tanner JM, Goldstein H, Whitehouse RH. Arch Dis Child 1970;45:755-762",
         "English families",
         "formula and range as quoted in reviews, not compared with the paper",
-        "Says nothing of the child's own growth, and too little for very short or very tall parents.",
+        "Says nothing of the child's own growth; too low for very short parents, too high for very tall ones.",
     ),
     Reference(
         "TW3 RUS",
