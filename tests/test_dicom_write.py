@@ -301,6 +301,14 @@ def test_the_report_says_what_read_whom_as_what(source: Dataset) -> None:
     assert comments[1:] == [*FINDINGS.notes, DISCLAIMER]
 
 
+def test_an_interval_that_was_never_calibrated_is_not_said_to_hold(source: Dataset) -> None:
+    note = "the interval is the network's own: it was never calibrated"
+    raw = replace(FINDINGS, calibration=None, notes=(note,))
+    told, *others = [item.TextValue for item in tree(structured_report(source, raw, NOW))["Comment"]]
+    assert told == "Read as sex F (header); the interval is meant to hold the bone age in 90 % of cases"
+    assert others == [note, DISCLAIMER]
+
+
 def test_a_report_is_preliminary_until_a_person_has_verified_it(source: Dataset) -> None:
     written = report(source)
     assert (written.CompletionFlag, written.VerificationFlag) == ("COMPLETE", "UNVERIFIED")

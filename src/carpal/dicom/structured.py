@@ -95,7 +95,9 @@ def _comments(findings: Findings) -> tuple[str, ...]:
         return (f"No bone age: {findings.refused_because}", *findings.notes, DISCLAIMER)
     read_as = f"Read as sex {findings.sex} ({findings.sex_origin})"
     calibrated = f"; calibrated for {findings.calibration}" if findings.calibration else ""
-    return (f"{read_as}; the interval holds the bone age in 90 % of cases{calibrated}", *findings.notes, DISCLAIMER)
+    # Meant to: of a model that was never calibrated a note says so, and nobody has counted.
+    told = f"{read_as}; the interval is meant to hold the bone age in 90 % of cases{calibrated}"
+    return (told, *findings.notes, DISCLAIMER)
 
 
 def _content(source: Dataset, findings: Findings, texts: tuple[str, ...]) -> MeasurementReport:
