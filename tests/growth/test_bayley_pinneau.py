@@ -133,6 +133,13 @@ def test_where_the_interval_reaches_another_table_it_counts_too() -> None:
     assert found.notes == ("the bone age's interval reaches into another table (accelerated; used here: average)",)
 
 
+def test_an_interval_below_the_present_height_is_told() -> None:
+    nearly_grown = bayley_pinneau(Child("F", 192, 160), BoneAge(192, (186, 196)))
+    assert nearly_grown.interval_90_cm[0] < 160 < nearly_grown.height_cm
+    assert nearly_grown.notes == ("the interval begins below the present height: that part of it cannot be",)
+    assert bayley_pinneau(Child("F", 144, 150), BoneAge(144, (138, 150))).notes == ()
+
+
 def test_every_table_within_the_interval_is_named() -> None:
     found = bayley_pinneau(Child("F", 112, 131), BoneAge(128, (96, 140)))
     assert found.notes[-1] == (

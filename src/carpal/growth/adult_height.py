@@ -15,6 +15,7 @@ AdultHeightMethod = Literal["Bayley-Pinneau", "Roche-Wainer-Thissen", "Tanner 19
 NINETY_IN_SDS = 1.6448536269514722
 
 _STEP_MONTHS = 0.25
+_BELOW = "the interval begins below the present height: that part of it cannot be"
 
 
 @dataclass(frozen=True)
@@ -39,12 +40,13 @@ class AdultHeight:
     bone_age_range_cm: tuple[float, float] | None = None
     notes: tuple[str, ...] = ()
 
-    def with_error(self, sd_cm: float | None) -> AdultHeight:
-        """The same with the published error about it."""
+    def with_error(self, sd_cm: float | None, present_cm: float) -> AdultHeight:
+        """The same with the published error about it; a note where that reaches below the height already there."""
         if sd_cm is None or self.height_cm is None:
             return self
-        reach = NINETY_IN_SDS * sd_cm
-        return replace(self, error_sd_cm=sd_cm, interval_90_cm=(self.height_cm - reach, self.height_cm + reach))
+        low, high = self.height_cm - NINETY_IN_SDS * sd_cm, self.height_cm + NINETY_IN_SDS * sd_cm
+        below = (_BELOW,) if low < present_cm <= self.height_cm else ()
+        return replace(self, error_sd_cm=sd_cm, interval_90_cm=(low, high), notes=self.notes + below)
 
 
 def over_interval(bone_age: BoneAge, height_at: Callable[[float], float | None]) -> tuple[float, float] | None:

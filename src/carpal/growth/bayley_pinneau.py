@@ -78,7 +78,7 @@ def bayley_pinneau(child: Child, bone_age: BoneAge) -> AdultHeight:
         percent_of_adult_height=percent,
         bone_age_range_cm=over_interval(bone_age, height_at),
         notes=_notes(child.sex, age, bone_age, sd),
-    ).with_error(sd)
+    ).with_error(sd, height)
 
 
 def _refused(nothing: AdultHeight, reason: str, group: str | None = None) -> AdultHeight:

@@ -83,7 +83,7 @@ def tanner(child: Child, bone_age: BoneAge) -> AdultHeight:
         group=chart,
         bone_age_range_cm=over_interval(bone_age, height_at),
         notes=tuple(notes),
-    ).with_error(float(row["residual_sd_cm"]))
+    ).with_error(float(row["residual_sd_cm"]), height)
 
 
 def _row(sex: Sex, chart: Chart, age_months: float) -> dict[str, str] | None:
