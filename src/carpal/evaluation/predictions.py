@@ -346,7 +346,7 @@ def _read_cells(path: Path) -> tuple[list[str], list[list[str]], list[int]]:
     lines: list[int] = []
     try:
         with path.open(newline="", encoding="utf-8-sig") as handle:
-            reader = csv.reader(handle)
+            reader = csv.reader(handle, strict=True)  # or a quotation mark left open would take rows for text
             header = [name.strip() for name in next(reader, [])]
             for cells in reader:
                 if any(cell.strip() for cell in cells):
@@ -354,8 +354,10 @@ def _read_cells(path: Path) -> tuple[list[str], list[list[str]], list[int]]:
                     lines.append(reader.line_num)
     except OSError as error:
         raise DatasetError(f"{path}: {(error.strerror or 'it cannot be read').lower()}") from None
-    except (UnicodeDecodeError, csv.Error):
+    except UnicodeDecodeError:
         raise DatasetError(f"{path} is no CSV table in UTF-8") from None
+    except csv.Error as error:
+        raise DatasetError(f"{path} is no readable CSV table ({error}): is a quotation mark left open?") from None
     if not header:
         raise DatasetError(f"{path} is empty; a table of predictions has the columns {', '.join(_REQUIRED)}")
     return header, rows, lines

@@ -63,10 +63,13 @@ def _csv_lines(path: Path) -> list[list[str]]:
         text = path.read_text(encoding="utf-8-sig")
         first = text.partition("\n")[0]
         delimiter = max(",;\t", key=first.count)  # spreadsheets of half of Europe write semicolons
-        return list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
+        # Strict, or a quotation mark left open would take the rows below it for text.
+        return list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True))
     except UnicodeDecodeError as error:
         raise DatasetError(f"{path}: the table is not UTF-8 text; save it as 'CSV UTF-8'") from error
-    except (OSError, csv.Error) as error:
+    except csv.Error as error:
+        raise DatasetError(f"{path}: not a readable CSV table ({error}): is a quotation mark left open?") from error
+    except OSError as error:
         raise DatasetError(f"{path}: not a readable CSV table ({error})") from error
 
 
