@@ -167,3 +167,12 @@ def test_a_sex_with_too_few_readings_is_named_as_not_compared(reference: Stream)
     found = {flag.what: flag for flag in measure_drift(boys, reference).flags}
     assert found["bone ages of girls"].effect == "only 5 readings: not compared"
     assert not found["bone ages of girls"].raised
+
+
+def test_a_sex_that_the_reference_lacks_is_named_as_not_compared() -> None:
+    found, girls = stream(60, 1), stream(60, 2)
+    girls = replace(girls, sexes=np.full(60, "F"))
+    flags = {flag.what: flag for flag in measure_drift(found, girls).flags}
+    assert flags["bone ages of boys"].effect == "only 0 readings in the reference: not compared"
+    assert not flags["bone ages of boys"].raised
+    assert flags["bone ages of girls"].p_value < 1

@@ -27,6 +27,7 @@ from carpal.radiograph import SEXES
 __all__ = ["FEWEST", "Drift", "Flag", "Stream", "measure_drift", "read_stream", "reference_stream", "write_stream"]
 
 FEWEST = 30
+_FEWEST_OF_SEX = 10
 _FEWEST_FREE = 10  # readings of the reference beyond as many as an embedding has numbers
 _ALARM = 0.001  # one false flag in a thousand quiet streams
 _NOTICEABLE_MONTHS, _NOTICEABLE_SHIFT, _NOTICEABLE_SHARE = 6.0, 0.5, 0.02
@@ -97,8 +98,10 @@ def measure_drift(stream: Stream, reference: Stream) -> Drift:
 def _age_flag(stream: Stream, reference: Stream, sex: str) -> Flag:
     own, known = (s.ages_months[s.sexes == sex] for s in (stream, reference))
     name = f"bone ages of {'girls' if sex == 'F' else 'boys'}"
-    if len(own) < 10:
+    if len(own) < _FEWEST_OF_SEX:
         return Flag(name, f"only {len(own)} readings: not compared", 1.0, False)
+    if len(known) < _FEWEST_OF_SEX:  # of a reference of girls alone there may be none
+        return Flag(name, f"only {len(known)} readings in the reference: not compared", 1.0, False)
     p, shift = _smirnov(own, known), float(np.median(own) - np.median(known))
     spread = float(np.subtract(*np.percentile(own, (75, 25))) - np.subtract(*np.percentile(known, (75, 25))))
     large = max(abs(shift), abs(spread)) >= _NOTICEABLE_MONTHS
