@@ -105,3 +105,28 @@ def test_a_column_of_one_value_makes_no_groups(tmp_path: Path) -> None:
     assert table.passed_over == ("device",)
     write_bias(table, tmp_path, title="t")
     assert "Passed over" in (tmp_path / "report.md").read_text(encoding="utf-8")
+
+
+def test_no_page_takes_the_place_of_another_and_no_table_is_replaced(tmp_path: Path) -> None:
+    rows = [f"{k},{'FM'[k % 2]},{100 + k},{104 + k},S{k % 2}" for k in range(12)]
+    text = "\n".join(["id,sex,reference_months,predicted_months,site", *rows]) + "\n"
+    mine, look = tmp_path / "mine", tmp_path / "look"
+    mine.mkdir()
+    for name in ("predictions.csv", "bias.csv"):
+        (mine / name).write_text(text, encoding="utf-8")
+
+    def carpal(*words: object) -> str:
+        result = CliRunner().invoke(app, [str(word) for word in words])
+        return "" if result.exit_code == 0 else str(result.exception)
+
+    assert "would be replaced" in carpal("evaluate", mine / "predictions.csv", "--out", mine)
+    assert "would be replaced" in carpal("bias", mine / "bias.csv", "--out", mine)
+    for name in ("predictions.csv", "bias.csv"):
+        assert (mine / name).read_text(encoding="utf-8") == text
+    for _ in range(2):  # a page of the same kind is made anew
+        assert carpal("evaluate", mine / "predictions.csv", "--out", look / "one") == ""
+    assert carpal("evaluate", mine / "predictions.csv", "--out", look / "two") == ""
+    page = (look / "one" / "index.html").read_bytes()
+    assert "one holds an evaluation" in carpal("bias", look / "one" / "predictions.csv", "--out", look / "one")
+    assert "one holds an evaluation" in carpal("compare", look / "one", look / "two", "--out", look / "one")
+    assert (look / "one" / "index.html").read_bytes() == page

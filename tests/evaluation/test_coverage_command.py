@@ -56,6 +56,15 @@ def test_an_average_is_better_than_either_and_its_intervals_are_made_to_hold(eva
     assert facts["intervals"] == "calibrated on the other folds"
 
 
+def test_an_average_does_not_take_the_place_of_what_it_is_made_from(evaluations: Path) -> None:
+    own = evaluations / "one" / "distributions.npz"
+    before = own.read_bytes()
+    done = carpal("average", evaluations / "one", evaluations / "two", "--out", evaluations / "one")
+    assert done.returncode == 2
+    assert "would be replaced" in done.stderr
+    assert own.read_bytes() == before
+
+
 def test_folders_without_distributions_or_folds_are_refused(evaluations: Path, tmp_path: Path) -> None:
     for arguments, word in (
         (["coverage", tmp_path, "--folds", evaluations], "distributions"),

@@ -80,6 +80,8 @@ def _judge_tables(tables: list[str], out: Path | None) -> Iterator[tuple[str, st
 
     if out is not None and len(tables) > 1:
         raise InvalidArgument("--out takes one table of predictions")
+    if out is not None:
+        _spare(Path(tables[0]), out / "predictions.csv")
     for table in tables:
         found = read_predictions(table)
         if out is None:
@@ -91,6 +93,15 @@ def _judge_tables(tables: list[str], out: Path | None) -> Iterator[tuple[str, st
                 f"{_mae_line(write_evaluation(found, out, title=title, facts=facts))}; page {out / 'index.html'}",
                 table,
             )
+
+
+def _spare(given: Path, written: Path) -> None:
+    """Raises InvalidArgument where the file that is given is the one that would be written: its further columns would
+    be lost."""
+    from carpal.errors import InvalidArgument
+
+    if given.exists() and written.exists() and written.samefile(given):
+        raise InvalidArgument(f"{given} would be replaced: choose another folder for --out")
 
 
 def _mae_line(result: Evaluation) -> str:
@@ -175,6 +186,8 @@ def average(
 
     if len(evaluations) < 2:
         raise InvalidArgument("an average needs at least two evaluations")
+    for folder in evaluations:
+        _spare(folder / "distributions.npz", out / "distributions.npz")
     parts = [read_distributions(folder / "distributions.npz") for folder in evaluations]
     facts: dict[str, str | float] = {"model": " + ".join(folder.name for folder in evaluations)}
     found = average_all(parts)
@@ -225,6 +238,10 @@ def bias(
     from carpal.evaluation.page import figure_text
     from carpal.evaluation.predictions import read_facts, read_further_columns, read_predictions
 
+    if out is not None:
+        for given in (predictions, facts):
+            if given is not None:
+                _spare(given, out / "bias.csv")
     found, columns = read_predictions(predictions), read_further_columns(predictions)
     if facts is not None:
         columns |= read_facts(facts, found.ids)

@@ -51,7 +51,7 @@ def stress(
         if command is not None
         else reader_answer(Reader(model), accept_anything=accept_anything)
     )
-    make_folder(out)  # before the readings, which may take hours
+    make_folder(out, "readings.csv")  # before the readings, which may take hours
     samples = choose_side(read_dataset(data, groups=group or ()), split, side).samples
     if limit is not None and limit < len(samples):
         samples = tuple(samples[k * len(samples) // limit] for k in range(limit))

@@ -86,7 +86,7 @@ def bias_table(
 
 def write_bias(table: BiasTable, out: str | Path, *, title: str) -> None:
     """index.html, report.md, bias.csv and bias.png."""
-    out = make_folder(out)
+    out = make_folder(out, "bias.csv")
     draw_changes(
         [f"{cell.value} (n {cell.metrics.n})" for cell in table.cells],
         [cell.by for cell in table.cells],

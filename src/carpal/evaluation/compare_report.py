@@ -49,7 +49,7 @@ def write_comparison(
     Raises what ``compare`` raises, and InvalidArgument where ``out`` cannot be a folder.
     """
     comparison = compare(candidates, reference=reference, resamples=resamples, seed=seed)
-    out = make_folder(out)
+    out = make_folder(out, "comparison.json")
     write_json(out / "comparison.json", comparison.to_dict())
     names = [candidate.name for candidate in comparison.candidates]
     maes = [metrics.mae_months for metrics in comparison.metrics]

@@ -199,13 +199,26 @@ def _markdown_block(block: Block) -> str:
 # --------------------------------------------------------------------------- files
 
 
-def make_folder(path: str | Path) -> Path:
-    """The folder, made where it is missing. Raises InvalidArgument where it cannot be."""
+# The file by which a folder of each kind is known.
+_KINDS = {
+    "metrics.json": "an evaluation",
+    "comparison.json": "a comparison",
+    "bias.csv": "a table of bias",
+    "readings.csv": "a stress test",
+}
+
+
+def make_folder(path: str | Path, own: str) -> Path:
+    """The folder, made where it is missing, for a page whose kind has the file ``own``. Raises InvalidArgument where
+    it cannot be, and where a page of another kind is there, which would be replaced."""
     path = Path(path)
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InvalidArgument(f"{path} cannot be a folder: {(error.strerror or 'refused').lower()}") from None
+    for name, what in _KINDS.items():
+        if name != own and (path / name).is_file():
+            raise InvalidArgument(f"{path} holds {what}, whose page would be replaced: choose another folder")
     return path
 
 

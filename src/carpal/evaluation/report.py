@@ -46,7 +46,7 @@ def write_evaluation(
     Raises InvalidArgument where ``out`` cannot be a folder.
     """
     evaluation = evaluate(predictions, resamples=resamples, seed=seed)
-    out = make_folder(out)
+    out = make_folder(out, "metrics.json")
     write_predictions(predictions, out / "predictions.csv")
     write_json(out / "metrics.json", {"title": title, "facts": dict(facts), **evaluation.to_dict()})
     figures.draw_scatter(predictions, out / "scatter.png")

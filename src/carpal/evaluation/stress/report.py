@@ -98,7 +98,7 @@ def summarise(stressed: Stressed, *, resamples: int = 2000, seed: int = 0) -> St
 
 def write_stress(stressed: Stressed, out: str | Path, *, title: str) -> StressSummary:
     """index.html, report.md, stress.png, and readings.csv with every single age."""
-    out = make_folder(out)
+    out = make_folder(out, "readings.csv")
     summary = summarise(stressed)
     draw_changes(
         [line.name for line in summary.lines],
