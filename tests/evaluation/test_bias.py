@@ -130,3 +130,22 @@ def test_no_page_takes_the_place_of_another_and_no_table_is_replaced(tmp_path: P
     assert "one holds an evaluation" in carpal("bias", look / "one" / "predictions.csv", "--out", look / "one")
     assert "one holds an evaluation" in carpal("compare", look / "one", look / "two", "--out", look / "one")
     assert (look / "one" / "index.html").read_bytes() == page
+
+
+def test_what_would_not_be_heeded_is_refused(tmp_path: Path) -> None:
+    table = tmp_path / "mine.txt"
+    rows = [f"{k},{'FM'[k % 2]},{100 + k},{104 + k},{'ab'[k % 2]}" for k in range(12)]
+    table.write_text("\n".join(["id,sex,reference_months,predicted_months,group", *rows]), encoding="utf-8")
+
+    def carpal(*words: object) -> str:
+        result = CliRunner().invoke(app, [str(word) for word in words])
+        return result.output if result.exit_code == 0 else str(result.exception)
+
+    assert "n 12: MAE 4.00 months" in carpal("evaluate", "--predictions", table)  # whatever it is called
+    for name in ("one", "two"):
+        assert "n 12" in carpal("evaluate", "--predictions", table, "--out", tmp_path / name)
+    for option in (["--group", "a"], ["--side", "validation"], ["--split", "no.json"], ["--views", "2"]):
+        assert "is measured whole" in carpal("evaluate", "--predictions", table, *option)
+    for option in (["--group", "a"], ["--side", "validation"], ["--data", "no"]):
+        both = carpal("compare", tmp_path / "one", tmp_path / "two", "--out", tmp_path / "both", *option)
+        assert "are compared as they are" in both

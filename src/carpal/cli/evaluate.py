@@ -26,7 +26,7 @@ Side = Annotated[str, typer.Option(help="Which side of the split: test, validati
 def evaluate(
     models: Annotated[
         Optional[list[str]],
-        typer.Argument(metavar="[RUN|MODEL|PREDICTIONS.csv]...", help="What is to be judged; several are pooled."),
+        typer.Argument(metavar="[RUN|MODEL|PREDICTIONS.csv]...", help="What is to be judged; several runs are pooled."),
     ] = None,
     predictions: Annotated[
         Optional[list[Path]], typer.Option(metavar="FILE.csv", help="A table of predictions; repeatable.")
@@ -51,10 +51,12 @@ def evaluate(
     named = [*(models or []), *map(str, predictions or [])]
     if not named:
         raise InvalidArgument("say what is to be judged: a run, a model, or --predictions FILE.csv")
-    tables = [name for name in named if Path(name).suffix.lower() == ".csv"]
+    tables = [name for name in models or [] if Path(name).suffix.lower() == ".csv"] + list(map(str, predictions or []))
     if tables:
         if data is not None:
             raise InvalidArgument("a table of predictions brings its own references: leave --data out")
+        if split is not None or group or side != "test" or views != 1:
+            raise InvalidArgument("a table of predictions is measured whole: no --split, --side, --group or --views")
         if len(tables) < len(named):
             raise InvalidArgument("tables of predictions cannot be pooled with runs or models")
         for result, name in _judge_tables(tables, out):
@@ -276,6 +278,9 @@ def compare(
     names = [Path(model).name for model in models]
     if len(set(names)) < len(names):
         raise InvalidArgument("two of the models have the same name: rename a folder")
+    told = data is not None or split is not None or group or side != "test"
+    if told and all((Path(model) / "predictions.csv").is_file() for model in models):
+        raise InvalidArgument("evaluations are compared as they are: leave --data, --split, --side and --group out")
     candidates = []
     with progress_bar("models") as tell:
         for number, (name, model) in enumerate(zip(names, models, strict=True), start=1):
