@@ -149,3 +149,13 @@ def test_what_would_not_be_heeded_is_refused(tmp_path: Path) -> None:
     for option in (["--group", "a"], ["--side", "validation"], ["--data", "no"]):
         both = carpal("compare", tmp_path / "one", tmp_path / "two", "--out", tmp_path / "both", *option)
         assert "are compared as they are" in both
+
+
+def test_two_tables_that_say_otherwise_of_a_child_are_refused(tmp_path: Path) -> None:
+    table, facts = tmp_path / "predictions.csv", tmp_path / "children.csv"
+    table.write_text("id,sex,reference_months,predicted_months,site\n1,F,100,103,A\n2,M,90,92,B\n", encoding="utf-8")
+    facts.write_text("id,site\n1,A\n2,B\n", encoding="utf-8")
+    assert CliRunner().invoke(app, ["bias", str(table), "--facts", str(facts)]).exit_code == 0
+    facts.write_text("id,site\n1,A\n2,A\n", encoding="utf-8")
+    refused = CliRunner().invoke(app, ["bias", str(table), "--facts", str(facts)])
+    assert "differ in the column site" in str(refused.exception)

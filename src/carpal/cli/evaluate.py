@@ -236,6 +236,7 @@ def bias(
     out: Annotated[Optional[Path], typer.Option(help="Folder for the page, the table and the figure.")] = None,
 ) -> None:
     """Show whom a model reads worse, too old or too young: by sex and age, and by any further column (site, device)."""
+    from carpal.errors import InvalidArgument
     from carpal.evaluation.bias import bias_table, sentences, write_bias
     from carpal.evaluation.page import figure_text
     from carpal.evaluation.predictions import read_facts, read_further_columns, read_predictions
@@ -246,7 +247,10 @@ def bias(
                 _spare(given, out / "bias.csv")
     found, columns = read_predictions(predictions), read_further_columns(predictions)
     if facts is not None:
-        columns |= read_facts(facts, found.ids)
+        told = read_facts(facts, found.ids)
+        if both := [name for name in told if name in columns and columns[name] != told[name]]:
+            raise InvalidArgument(f"{predictions} and {facts} differ in the column {both[0]}: keep one of them")
+        columns |= told
     table = bias_table(found, columns)
     print("\n".join(sentences(table)))
     for cell in table.cells:
