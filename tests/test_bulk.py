@@ -318,6 +318,14 @@ def test_an_fsspec_url_is_read_as_the_folder_it_is(
         ]
 
 
+def test_hidden_folders_are_passed_over_at_a_url_too(tmp_path: Path) -> None:
+    for name in ("a.png", ".thumbnails/b.png", ".c.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    listed = [find_work(place).items(0, 9) for place in (str(tmp_path), f"file://{tmp_path}")]
+    assert [[item.id for item in items] for items in listed] == [["a.png"], ["a.png"]]
+
+
 def test_a_table_at_a_url_is_relative_to_it(study: Path, tmp_path: Path) -> None:
     (tmp_path / "hands.csv").write_text("path,sex\nnowhere.png,F\n")
     run_bulk(f"file://{tmp_path}/hands.csv", tmp_path / "out", Settings(), Workers(0))

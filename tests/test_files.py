@@ -24,10 +24,11 @@ def test_a_file_appears_whole_or_not_at_all(tmp_path: Path) -> None:
 
 
 def test_radiographs_are_found_in_order_and_hidden_files_are_not(tmp_path: Path) -> None:
-    for name in ("b.PNG", "a/c.dcm", ".x.png", "notes.txt", "d.jpeg"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
+    for name in ("b.PNG", "a/c.dcm", ".x.png", "notes.txt", "d.jpeg", ".thumbnails/e.png", "a/.trash/deep/f.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
     assert [str(p.relative_to(tmp_path)) for p in find_radiographs(tmp_path)] == ["a/c.dcm", "b.PNG", "d.jpeg"]
+    assert len(find_radiographs(tmp_path / ".thumbnails")) == 1  # where it is what is asked for
 
 
 def test_a_folder_that_cannot_be_listed_is_an_error_and_a_link_to_nothing_is_found(

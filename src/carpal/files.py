@@ -17,8 +17,8 @@ _LONGEST_STEM = 200  # bytes of a name that leave room in the 255 of file system
 
 def find_radiographs(folder: Path) -> list[Path]:
     """Every file below ``folder`` that its suffix calls a radiograph, sorted, and every DICOM file whose name has no
-    suffix (``IM000001``) or is a UID, as archives and discs write them; hidden files are passed over, and folders that
-    are links are not entered. Raises OSError for a folder that cannot be listed."""
+    suffix (``IM000001``) or is a UID, as archives and discs write them; hidden files and folders are passed
+    over, and folders that are links are not entered. Raises OSError for a folder that cannot be listed."""
     return sorted(
         path
         for path in _files_below(folder)
@@ -42,7 +42,9 @@ def _files_below(folder: Path) -> Iterator[Path]:
     def refuse(error: OSError) -> None:
         raise error
 
-    for place, _, names in os.walk(folder, onerror=refuse):
+    for place, folders, names in os.walk(folder, onerror=refuse):
+        # Thumbnails, copies of editors and what was thrown away; such a folder often cannot even be listed.
+        folders[:] = [name for name in folders if not name.startswith(".")]
         yield from (Path(place, name) for name in names)
 
 

@@ -142,7 +142,11 @@ def _listed(url: str) -> list[str]:
     except Exception as error:  # each protocol has errors of its own
         raise InvalidArgument(f"{url}: it cannot be listed ({type(error).__name__})") from error
     paths = [PurePosixPath(path[len(root) :].lstrip("/")) for path in found]
-    return [str(path) for path in paths if path.suffix.lower() in RADIOGRAPH_SUFFIXES and not path.name.startswith(".")]
+    return [
+        str(path)
+        for path in paths
+        if path.suffix.lower() in RADIOGRAPH_SUFFIXES and not any(part.startswith(".") for part in path.parts)
+    ]
 
 
 # --------------------------------------------------------------------------- the list
