@@ -333,6 +333,14 @@ def test_one_bad_file_of_a_folder_spoils_no_other(phantom_png: Path, tmp_path: P
     assert [row["error"] is None for row in json.loads(done.stdout)] == [True, False]
 
 
+def test_a_column_called_like_one_of_ours_is_kept_under_another_name(phantom_png: Path, tmp_path: Path) -> None:
+    table = tmp_path / "again.csv"
+    table.write_text(f"path,sex,interval_90_low_months,error\n{phantom_png},F,mine,told\n")
+    (row,) = csv.DictReader(carpal("read", "--table", table, "--csv").stdout.splitlines())
+    assert (row["table_interval_90_low_months"], row["table_error"]) == ("mine", "told")
+    assert float(row["interval_90_low_months"]) > 0
+
+
 def test_a_row_without_a_path_is_named(phantom_png: Path, tmp_path: Path) -> None:
     table = tmp_path / "table.csv"
     table.write_text(f"path,sex\n{phantom_png},F\n,F\n")

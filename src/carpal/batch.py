@@ -55,7 +55,8 @@ class Result:
             values["evidence_shares"] = {name: round(share, 3) for name, share in self.evidence.shares.items()}
         values = {"file": str(self.task.path), **values, "error": self.error}
         # A column of the table that is called like one of ours keeps its value under another name.
-        return values | {f"table_{k}" if k in values else k: v for k, v in self.task.extra.items()}
+        ours = {*values, *_CSV_ONLY}
+        return values | {f"table_{k}" if k in ours else k: v for k, v in self.task.extra.items()}
 
 
 _KEYS = (
@@ -77,6 +78,7 @@ _KEYS = (
     "calibration",
     "model_sha256",
 )
+_CSV_ONLY = ("interval_90_low_months", "interval_90_high_months")
 
 
 def tasks_from_paths(
@@ -227,8 +229,7 @@ def _as_csv(results: Sequence[Result]) -> str:
     rows = []
     for result in results:
         values = result.to_dict()
-        low, high = values["interval_90_months"] or (None, None)
-        values |= {"interval_90_low_months": low, "interval_90_high_months": high}
+        values |= zip(_CSV_ONLY, values["interval_90_months"] or (None, None), strict=True)
         rows.append({k: json.dumps(v) if isinstance(v, list | dict) else v for k, v in values.items()})
     names = list(dict.fromkeys(name for row in rows for name in row))
     text = io.StringIO()
