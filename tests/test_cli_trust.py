@@ -13,6 +13,7 @@ from typer.testing import CliRunner, Result
 
 from carpal.cli import app
 from carpal.errors import CarpalError
+from carpal.modelfile import find_model
 from carpal.phantom import write_phantom
 
 
@@ -161,3 +162,21 @@ def test_wrong_arguments_get_one_sentence(arguments: list[str], message: str | N
     else:
         assert isinstance(done.exception, CarpalError)
         assert message in str(done.exception)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["calibrate", "TABLE", "--name", "x", "--out", "x.json"],
+        ["stress", "TABLE", "--out", "OUT/stress", "--command", "false"],
+        ["evaluate", "default", "--data", "TABLE", "--side", "all", "--cache", "OUT/cache"],
+        ["compare", "default", "OUT/default.onnx", "--data", "TABLE", "--out", "OUT/both", "--cache", "OUT/cache"],
+    ],
+)
+def test_rows_that_cannot_be_used_are_named(tmp_path: Path, phantom_png: Path, words: list[str]) -> None:
+    (tmp_path / "default.onnx").write_bytes(find_model("default").read_bytes())
+    table = tmp_path / "table.csv"
+    table.write_text(f"path,bone_age_months,sex\n{phantom_png},118,F\ngone.png,90,F\n", encoding="utf-8")
+    places = {"TABLE": str(table)}
+    done = carpal(*(places.get(word, word.replace("OUT", str(tmp_path))) for word in words))
+    assert done.stderr.count("no-image: table.csv line 3: no image for 'gone.png'") == 1

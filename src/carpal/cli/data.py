@@ -95,6 +95,7 @@ def features(
     trained = Path(init).is_dir() or Path(init).suffix == ".pt"
     chosen = None if trained else recipe_named(recipe, size)
     dataset = read_dataset(data, groups=group or ())
+    print_problems(dataset.problems)
     with progress_bar("features") as tell:
         table = extract_features(dataset, backbone=backbone, init=init, recipe=chosen, cache=cache, progress=tell)
     table.write(out)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
-from carpal.cli.options import Cache, Groups, Split, Views, view_set
+from carpal.cli.options import Cache, Groups, Split, Views, print_problems, view_set
 from carpal.cli.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -64,7 +64,9 @@ def evaluate(
         return
     if data is None:
         raise InvalidArgument("say which data set to read with --data")
-    assessed = _assess_all(named, data, split, side, group, view_set(views), cache)
+    for name in named:
+        _check_there(name)
+    assessed = _assess_all(named, _read_data(data, group), split, side, view_set(views), cache)
     title = f"Evaluation of {', '.join(Path(name).name for name in named)}"
     if out is None:
         print(_mae_line(measure_all(assessed.predictions)))
@@ -127,26 +129,28 @@ def _check_there(model: str) -> None:
         find_model(model)
 
 
+def _read_data(data: Path, group: list[str] | None) -> Dataset:
+    """The data set; what is wrong with it is said, for its radiographs that cannot be used lack in every figure."""
+    from carpal.training.datasets import read_dataset
+
+    dataset = read_dataset(data, groups=group or ())
+    print_problems(dataset.problems)
+    return dataset
+
+
 def _assess_all(
-    models: list[str],
-    data: Path,
-    split: Path | None,
-    side: str,
-    group: list[str] | None,
-    views: tuple[str, ...],
-    cache: Path,
+    models: list[str], dataset: Dataset, split: Path | None, side: str, views: tuple[str, ...], cache: Path
 ) -> Assessed:
     from carpal.training.assess import assess, pool_assessed
+    from carpal.training.validation import choose_side
 
     parts = []
     for model in models:
-        _check_there(model)
-    for model in models:
-        dataset = _side(data, _split_of(model, split), side, group)
+        chosen = choose_side(dataset, _split_of(model, split), side)
         if (Path(model) / "config.json").is_file():
-            _mind_training(model, dataset, side)
+            _mind_training(model, chosen, side)
         with progress_bar("preparing") as tell:
-            parts.append(assess(model, dataset, cache, views=views, progress=tell))
+            parts.append(assess(model, chosen, cache, views=views, progress=tell))
     return pool_assessed(parts) if len(parts) > 1 else parts[0]
 
 
@@ -282,13 +286,18 @@ def compare(
     names = [Path(model).name for model in models]
     if len(set(names)) < len(names):
         raise InvalidArgument("two of the models have the same name: rename a folder")
-    told = data is not None or split is not None or group or side != "test"
-    if told and all((Path(model) / "predictions.csv").is_file() for model in models):
+    fresh = [model for model in models if not (Path(model) / "predictions.csv").is_file()]
+    if not fresh and (data is not None or split is not None or group or side != "test"):
         raise InvalidArgument("evaluations are compared as they are: leave --data, --split, --side and --group out")
+    for model in fresh:
+        _check_there(model)
+        if data is None:
+            raise InvalidArgument(f"{model} has not been evaluated yet: say on which data set with --data")
+    dataset = _read_data(data, group) if fresh and data is not None else None
     candidates = []
     with progress_bar("models") as tell:
         for number, (name, model) in enumerate(zip(names, models, strict=True), start=1):
-            candidates.append(_candidate(name, model, data, split, side, group, cache))
+            candidates.append(_candidate(name, model, dataset, split, side, cache))
             tell(number, len(models))
     comparison = write_comparison(candidates, out, reference=reference)
     for candidate, metrics in zip(comparison.candidates, comparison.metrics, strict=True):
@@ -310,27 +319,14 @@ def _read_facts(folder: Path) -> dict[str, Any]:
         raise DatasetError(f"{file}: not the facts that carpal evaluate wrote") from error
 
 
-def _candidate(
-    name: str, model: str, data: Path | None, split: Path | None, side: str, group: list[str] | None, cache: Path
-) -> Candidate:
-    from carpal.errors import InvalidArgument
+def _candidate(name: str, model: str, dataset: Dataset | None, split: Path | None, side: str, cache: Path) -> Candidate:
     from carpal.evaluation import Candidate, read_predictions
 
     folder = Path(model)
-    if (folder / "predictions.csv").is_file():
+    if dataset is None or (folder / "predictions.csv").is_file():
         return Candidate(name, read_predictions(folder / "predictions.csv"), _read_facts(folder))
-    _check_there(model)
-    if data is None:
-        raise InvalidArgument(f"{model} has not been evaluated yet: say on which data set with --data")
-    assessed = _assess_all([model], data, split, side, group, ("",), cache)
+    assessed = _assess_all([model], dataset, split, side, ("",), cache)
     return Candidate(name, assessed.predictions, assessed.facts)
-
-
-def _side(data: Path, split: Path | None, side: str, group: list[str] | None) -> Dataset:
-    from carpal.training.datasets import read_dataset
-    from carpal.training.validation import choose_side
-
-    return choose_side(read_dataset(data, groups=group or ()), split, side)
 
 
 def _split_of(model: str, split: Path | None) -> Path | None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
+from carpal.cli.options import print_problems
 from carpal.cli.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -38,9 +39,10 @@ def calibrate(
 
     if out.suffix.lower() != ".json":
         raise InvalidArgument(f"--out {out}: a calibration is called something.json")
-    samples = read_dataset(table).samples
+    dataset = read_dataset(table)
+    print_problems(dataset.problems)
     reader = Reader(model)
-    found = _read(reader, samples)
+    found = _read(reader, dataset.samples)
     fit = fit_site(found, reader.facts.calibration, name=name, model_digest=reader.digest)
     before, after = figure_text(fit.mae_before), figure_text(fit.mae_after)
     print(f"n {fit.n}, each left out in turn: MAE {before} months before, {after} after", end="")

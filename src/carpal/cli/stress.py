@@ -7,7 +7,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from carpal.cli.options import Groups, Split
+from carpal.cli.options import Groups, Split, print_problems
 from carpal.cli.progress import progress_bar
 
 
@@ -52,7 +52,9 @@ def stress(
         else reader_answer(Reader(model), accept_anything=accept_anything)
     )
     make_folder(out, "readings.csv")  # before the readings, which may take hours
-    samples = choose_side(read_dataset(data, groups=group or ()), split, side).samples
+    dataset = read_dataset(data, groups=group or ())
+    print_problems(dataset.problems)
+    samples = choose_side(dataset, split, side).samples
     if limit is not None and limit < len(samples):
         samples = tuple(samples[k * len(samples) // limit] for k in range(limit))
     cases = [Case(s.id, s.sex, s.age_months, lambda sample=s: load_radiograph(sample)) for s in samples]  # type: ignore[misc]
