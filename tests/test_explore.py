@@ -160,6 +160,24 @@ def test_a_very_small_or_one_sided_set_has_a_page_too(rows: list[tuple[str, floa
     assert "Nothing was found" in page.text
 
 
+def test_the_page_of_a_part_does_not_speak_for_the_whole(tmp_path: Path) -> None:
+    """One image of two in the group, no row of the other image, and a child at two ages."""
+    root = tmp_path / "set"
+    for group, names in (("highres", "a"), ("lowres", "abc")):
+        (root / group).mkdir(parents=True)
+        for name in names:
+            Image.fromarray(np.full((60, 48), 90, np.uint8)).save(root / group / f"{name}.png")
+    (root / "labels.csv").write_text("id,boneage,male\na,60,True\nb,70,False\n", encoding="utf-8")
+    page = Page(explore(read_dataset(root, groups=["highres"]), tmp_path / "part").page)
+    assert "Nothing was found" in page.text
+    assert "every row" not in page.text and "every image" not in page.text
+    (root / "visits.csv").write_text("path,id,age,sex\nlowres/a.png,x,60,M\nlowres/b.png,x,72,M\n", encoding="utf-8")
+    dataset = read_dataset(root / "visits.csv")
+    page = Page(explore(dataset, tmp_path / "visits").page)
+    assert len(dataset.ids) == 1 and "boys2" in page.text  # the row of the table of ages
+    assert "once for each age where it has several" in page.text
+
+
 def test_a_set_of_which_no_file_can_be_read_has_a_page_without_those_figures(tmp_path: Path) -> None:
     root = write_set(tmp_path / "set", [("1", 100, True), ("2", 50, False)])
     for path in (root / "boneage-training-dataset").iterdir():

@@ -68,7 +68,7 @@ summary { cursor: pointer; margin: .75rem 0; }
 <h2>What is wrong with it</h2>
 $problems
 <h2>Ages</h2>
-<p>Each id counts once, however many files show it.</p>
+<p>Each id counts once, however many files show it; once for each age where it has several.</p>
 $ages
 <h2>Quantile classes</h2>
 $classes
@@ -115,7 +115,7 @@ def _facts(findings: Findings) -> str:
 def _problems(findings: Findings) -> str:
     problems = findings.problems
     if not problems:
-        return "<p>Nothing was found: every row has an image, every image a row, and all ages and sexes make sense.</p>"
+        return "<p>Nothing was found among the rows and files that were looked at.</p>"
     counts = Counter(problem.kind for problem in problems)
     kinds = _table(["kind", "count", "meaning"], ([k, n, _MEANING.get(k, "")] for k, n in counts.most_common()))
     listed = _table(["kind", "where", "what"], ([p.kind, p.where, p.message] for p in problems[:LISTED_PROBLEMS]))
@@ -153,7 +153,7 @@ def _class_table(findings: Findings, whose: str, edges: tuple[float, ...]) -> st
     girls, boys = (class_counts(findings.ages(sex), edges) for sex in SEXES)
     rows = [[name, f, m, f + m] for name, f, m in zip(class_names(edges), girls, boys, strict=True)]
     outside = int(((findings.ages() < edges[0]) | (findings.ages() > edges[-1])).sum())
-    note = f"<p>{outside} ids lie beyond the outer edges and count in the outer classes.</p>" if outside else ""
+    note = f"<p>{outside} lie beyond the outer edges and count in the outer classes.</p>" if outside else ""
     return _table([f"classes {whose} (months)", "girls", "boys", "all"], rows) + note
 
 
