@@ -369,6 +369,23 @@ def test_prepared_files_never_take_each_others_names(phantom_png: Path, tmp_path
     assert len(list(out.glob("*.png"))) == 4
 
 
+def test_a_gallery_replaces_a_gallery_alone_and_all_failed_is_not_some(phantom_png: Path, tmp_path: Path) -> None:
+    hands, mine, out = tmp_path / "hands", tmp_path / "mine.png", tmp_path / "out"
+    hands.mkdir()
+    (hands / "a.png").write_bytes(phantom_png.read_bytes())
+    mine.write_bytes(phantom_png.read_bytes())
+    for name in (mine, tmp_path / "gallery.jpg"):
+        refused = carpal("prepare", hands, "--out", out, "--size", "64", "--gallery", name)
+        assert refused.returncode == 2 and "--gallery" in refused.stderr
+        assert not out.exists()  # before the work, not after it
+    assert mine.read_bytes() == phantom_png.read_bytes()
+    for _ in range(2):
+        assert carpal("prepare", hands, "--out", out, "--size", "64", "--gallery", tmp_path / "g.png").returncode == 0
+    assert "a picture that carpal drew" in carpal("check", tmp_path / "g.png").stdout
+    (hands / "a.png").write_bytes(b"no picture")
+    assert carpal("prepare", hands, "--out", tmp_path / "none", "--size", "64").returncode == 2
+
+
 def test_a_folder_of_somebody_elses_pictures_is_not_taken_for_prepared(phantom_png: Path, tmp_path: Path) -> None:
     hands, out = tmp_path / "hands", tmp_path / "out"
     for folder in (hands, out):

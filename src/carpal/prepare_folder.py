@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,14 +11,16 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from carpal.errors import CarpalError, InvalidArgument
 from carpal.files import find_radiographs, replacing, stem_of
 from carpal.parallel import parallel_map
 from carpal.prepare import Recipe, prepare, recipe_to_dict
-from carpal.radiograph import read_radiograph
+from carpal.radiograph import DRAWN, read_radiograph
 
-__all__ = ["FolderReport", "prepare_folder", "write_gallery"]
+__all__ = ["FolderReport", "check_gallery", "prepare_folder", "write_gallery"]
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ def prepare_folder(
     What is there already is kept, so a run that was stopped goes on. Raises InvalidArgument for a folder without
     radiographs, for writing in place, and where ``out`` was made with another recipe.
     """
-    sources = _radiographs(folder, out)
+    sources = _radiographs(folder, out, "--out")
     _claim(out, recipe)
     jobs = [(source, (out / source.relative_to(folder)).with_name(stem_of(source) + ".png")) for source in sources]
     if len({target for _, target in jobs}) < len(jobs):
@@ -61,12 +64,12 @@ def prepare_folder(
     return FolderReport(len(todo) - len(failed), kept, tuple(without_hand), failed)
 
 
-def _radiographs(folder: Path, out: Path) -> list[Path]:
+def _radiographs(folder: Path, out: Path, option: str) -> list[Path]:
     if not folder.is_dir():
         raise InvalidArgument(f"{folder}: no such folder")
     inside, target = folder.resolve(), out.resolve()
     if target == inside or inside in target.parents or target in inside.parents:
-        raise InvalidArgument(f"--out {out} lies within the input folder or around it: originals are never touched")
+        raise InvalidArgument(f"{option} {out} lies within the input folder or around it: originals are never touched")
     found = find_radiographs(folder)
     if not found:
         raise InvalidArgument(f"{folder}: no radiographs in this folder")
@@ -104,9 +107,21 @@ def _write_png(image: NDArray[np.uint8], target: Path) -> None:
         part.write_bytes(cv2.imencode(".png", image)[1].tobytes())
 
 
+def check_gallery(out: Path) -> None:
+    """Raises InvalidArgument for what is no name for a gallery, and where it would replace what carpal did not draw."""
+    from carpal.annotate import is_annotation
+
+    if out.suffix.lower() != ".png":
+        raise InvalidArgument(f"--gallery {out}: give a name that ends in .png")
+    if out.exists() and not is_annotation(out):
+        raise InvalidArgument(f"--gallery would overwrite {out}, which carpal did not draw: choose another name")
+
+
 def write_gallery(folder: Path, recipe: Recipe, out: Path, *, count: int = 24) -> int:
-    """A PNG of up to ``count`` radiographs of ``folder``, each before and after; returns how many."""
-    sources = _radiographs(folder, out)
+    """A PNG of up to ``count`` radiographs of ``folder``, each before and after; returns how many. It says that carpal
+    drew it, so that nobody reads it as a radiograph."""
+    check_gallery(out)
+    sources = _radiographs(folder, out, "--gallery")
     chosen = [sources[int(k)] for k in np.linspace(0, len(sources) - 1, min(count, len(sources)))]
     pairs = []
     for source in chosen:
@@ -122,7 +137,11 @@ def write_gallery(folder: Path, recipe: Recipe, out: Path, *, count: int = 24) -
     columns, shown = 4, len(pairs)
     pairs += [np.zeros_like(pairs[0])] * (-len(pairs) % columns)
     rows = [np.hstack(pairs[k : k + columns]) for k in range(0, len(pairs), columns)]
-    _write_png(np.vstack(rows), out)
+    mark, picture = PngInfo(), io.BytesIO()
+    mark.add_text("Software", DRAWN)
+    Image.fromarray(np.vstack(rows)).save(picture, "PNG", pnginfo=mark)
+    with replacing(out) as part:
+        part.write_bytes(picture.getvalue())
     return shown
 
 

@@ -34,11 +34,16 @@ def prepare(
     ] = None,
     workers: Annotated[Optional[int], typer.Option(help="Processes; all cores by default.")] = None,
 ) -> None:
-    """Prepare a folder of radiographs as a network would see them. Goes on where it was stopped."""
+    """Prepare a folder of radiographs as a network would see them. Goes on where it was stopped.
+
+    Exit code 0: all prepared; 1: some failed; 2: none prepared, or a wrong argument.
+    """
     from carpal.prepare import recipe_named
-    from carpal.prepare_folder import prepare_folder, write_gallery
+    from carpal.prepare_folder import check_gallery, prepare_folder, write_gallery
 
     chosen = recipe_named(recipe, size)
+    if gallery:
+        check_gallery(gallery)
     with progress_bar("preparing") as tell:
         report = prepare_folder(folder, out, chosen, workers=workers, progress=tell)
     print(f"{report.written} prepared, {report.kept} already there, {len(report.failed)} failed, in {out}")
@@ -49,7 +54,7 @@ def prepare(
     if gallery:
         print(f"{write_gallery(folder, chosen, gallery)} of the radiographs, before and after, in {gallery}")
     if report.failed:
-        raise typer.Exit(1)
+        raise typer.Exit(1 if report.written or report.kept else 2)
 
 
 def explore(
