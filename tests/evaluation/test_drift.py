@@ -176,3 +176,12 @@ def test_a_sex_that_the_reference_lacks_is_named_as_not_compared() -> None:
     assert flags["bone ages of boys"].effect == "only 0 readings in the reference: not compared"
     assert not flags["bone ages of boys"].raised
     assert flags["bone ages of girls"].p_value < 1
+
+
+def test_a_stream_of_refusals_alone_is_too_few_readings(reference: Stream, tmp_path: Path) -> None:
+    rows = [{"file": f"{k}.png", "bone_age_months": None, "refused_because": "no hand"} for k in range(40)]
+    (tmp_path / "january.json").write_text(json.dumps(rows), encoding="utf-8")
+    found = read_stream([tmp_path / "january.json"])
+    assert (len(found), found.refused) == (0, 40)
+    with pytest.raises(InvalidArgument, match="0 readings are too few"):
+        measure_drift(found, reference)

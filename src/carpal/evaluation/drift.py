@@ -198,7 +198,7 @@ def read_stream(paths: Sequence[str | Path]) -> Stream:
             np.array([float(row["bone_age_months"]) for row in kept]),
             np.array([str(row["sex"]) for row in kept], dtype=np.str_),
             np.array([float(row["hand_probability"]) for row in kept]),
-            np.array([[float(v) for v in row["embedding"]] for row in kept]).reshape(len(kept), -1),
+            np.array([[float(v) for v in row["embedding"]] for row in kept]).reshape(len(kept), -1 if kept else 0),
             refused,
         )
     except (KeyError, TypeError, ValueError):
