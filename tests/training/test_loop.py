@@ -256,6 +256,26 @@ def test_a_damaged_checkpoint_is_said_in_a_sentence(tiny_run: Path, tmp_path: Pa
         train(config, prepare_sides(config, tmp_path / "cache"), run)
 
 
+def test_checkpoints_are_on_the_disk_before_they_count(
+    tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flushed: list[tuple[int, int]] = []
+    flush = os.fsync
+
+    def noting(handle: int) -> None:
+        flush(handle)
+        flushed.append((os.fstat(handle).st_dev, os.fstat(handle).st_ino))
+
+    monkeypatch.setattr(os, "fsync", noting)
+    network, content = load_checkpoint(tiny_run)
+    folder = RunFolder(tmp_path)
+    folder.save_best(network, read_config(tiny_run), content["metrics"])
+    folder.save_last({"network": network.state_dict()}, [content["metrics"]])
+    folder.close()
+    for name in ("best.pt", "last.pt"):
+        assert ((tmp_path / name).stat().st_dev, (tmp_path / name).stat().st_ino) in flushed
+
+
 def test_two_processes_never_train_in_one_folder(tmp_path: Path) -> None:
     pytest.importorskip("fcntl", reason="there are no advisory locks on Windows")
     with (

@@ -88,7 +88,7 @@ class RunFolder:
             part.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
 
     def _save(self, name: str, values: dict[str, Any]) -> None:
-        with replacing(self.path / name) as part:
+        with replacing(self.path / name, durable=True) as part:  # an epoch of work: the power may fail
             torch.save(values, part)
 
     def save_best(self, network: nn.Module, config: TrainConfig, metrics: dict[str, float]) -> None:
