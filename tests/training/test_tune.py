@@ -7,8 +7,10 @@ import pytest
 
 pytest.importorskip("optuna", reason="tuning needs the train extra")
 
+from carpal.errors import TrainingError
 from carpal.training.config import TrainConfig
 from carpal.training.network import NetworkConfig
+from carpal.training.run import RunFolder
 from carpal.training.tune import tune
 
 
@@ -49,3 +51,10 @@ def test_a_study_reports_what_it_searched_and_which_setting_matters(phantom_set:
     assert (tmp_path / "importance.png").is_file()
     share = [float(line.split("|")[4]) for line in report.splitlines() if " to " in line and line.startswith("| ")]
     assert share and 0 < sum(share) <= 1.01
+
+
+def test_two_processes_never_work_at_one_study(phantom_set: Path, tmp_path: Path) -> None:
+    pytest.importorskip("fcntl", reason="there are no advisory locks on Windows")
+    base = _one_epoch(phantom_set, draws=16)
+    with RunFolder(tmp_path / "study").locked(), pytest.raises(TrainingError, match="another process"):
+        tune(base, tmp_path / "study", tmp_path / "cache", trials=1, sizes=(48,))

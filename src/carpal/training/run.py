@@ -46,7 +46,7 @@ class RunFolder:
                 try:
                     fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)  # a kill lets go of it
                 except OSError as error:
-                    raise TrainingError(f"{self.path}: another process is training in this folder") from error
+                    raise TrainingError(f"{self.path}: another process is at work in this folder") from error
             yield
 
     def open(self, config: TrainConfig, data_digest: str, facts: dict[str, Any]) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 from carpal.errors import CarpalError, TrainingError
 from carpal.training.config import TrainConfig
 from carpal.training.datasets import read_dataset
+from carpal.training.run import RunFolder
 from carpal.training.study_report import write_study_report
 from carpal.training.train import prepare_sides, train
 
@@ -40,14 +41,26 @@ def tune(
     """Run trials until the study has ``trials`` of them; each is a training run in a folder of its own.
 
     Learning rate, layer decay, augmentation strength, dropout, width of the head and input size are searched. A trial
-    that a kill cut short is done again. Raises TrainingError where no trial came to an end.
+    that a kill cut short is done again. Raises TrainingError where no trial came to an end, or where another process is
+    at work in the folder: its trials would be taken for such as a kill cut short.
     """
+    out = Path(out)
+    with RunFolder(out).locked():
+        return _study(base, out, cache, trials, sizes, progress)
+
+
+def _study(
+    base: TrainConfig,
+    out: Path,
+    cache: str | Path,
+    trials: int,
+    sizes: tuple[int, ...],
+    progress: Callable[[int, int], None],
+) -> StudyResult:
     import optuna
     from sqlalchemy import URL
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    out = Path(out)
-    out.mkdir(parents=True, exist_ok=True)
     study = optuna.create_study(
         storage=str(URL.create("sqlite", database=str(out / "study.sqlite3"))),
         study_name="carpal",
