@@ -1,17 +1,18 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-pytest.importorskip("optuna", reason="tuning needs the train extra")
+optuna = pytest.importorskip("optuna", reason="tuning needs the train extra")
 
 from carpal.errors import TrainingError
 from carpal.training.config import TrainConfig
 from carpal.training.network import NetworkConfig
 from carpal.training.run import RunFolder
-from carpal.training.tune import tune
+from carpal.training.tune import _run_trial, tune
 
 
 def _one_epoch(data: Path, draws: int) -> TrainConfig:
@@ -58,3 +59,16 @@ def test_two_processes_never_work_at_one_study(phantom_set: Path, tmp_path: Path
     base = _one_epoch(phantom_set, draws=16)
     with RunFolder(tmp_path / "study").locked(), pytest.raises(TrainingError, match="another process"):
         tune(base, tmp_path / "study", tmp_path / "cache", trials=1, sizes=(48,))
+
+
+def test_a_pruned_trial_keeps_no_more_than_a_finished_one(phantom_set: Path, tmp_path: Path) -> None:
+    class Hopeless(optuna.trial.FixedTrial):
+        def should_prune(self) -> bool:
+            return True
+
+    chosen = {"learning_rate": 1e-3, "layer_decay": 1.0, "size": 48, "hidden": 128, "dropout": 0.0, "augmentation": 0.0}
+    base = replace(_one_epoch(phantom_set, draws=16), epochs=2)
+    with pytest.raises(optuna.TrialPruned):
+        _run_trial(Hopeless(chosen), base, tmp_path / "study", tmp_path / "cache", (48,))
+    assert list((tmp_path / "study").glob("trial-*/best.pt"))
+    assert not [*(tmp_path / "study").glob("trial-*/last.pt"), *(tmp_path / "study").glob("trial-*/tensorboard")]

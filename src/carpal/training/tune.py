@@ -115,9 +115,9 @@ def _run_trial(trial: Any, base: TrainConfig, out: Path, cache: str | Path, size
             raise optuna.TrialPruned
 
     run = out / f"trial-{trial.number:03d}"
-    history = train(config, prepare_sides(config, cache), run, after_epoch=prune)
-    for heavy in ("last.pt", "tensorboard"):  # a finished trial is never resumed
-        shutil.rmtree(run / heavy, ignore_errors=True) if (run / heavy).is_dir() else (run / heavy).unlink(
-            missing_ok=True
-        )
+    try:
+        history = train(config, prepare_sides(config, cache), run, after_epoch=prune)
+    finally:  # neither a finished nor a pruned trial is resumed
+        (run / "last.pt").unlink(missing_ok=True)
+        shutil.rmtree(run / "tensorboard", ignore_errors=True)
     return min(row["validation_mae"] for row in history)
