@@ -72,3 +72,22 @@ def test_a_pruned_trial_keeps_no_more_than_a_finished_one(phantom_set: Path, tmp
         _run_trial(Hopeless(chosen), base, tmp_path / "study", tmp_path / "cache", (48,))
     assert list((tmp_path / "study").glob("trial-*/best.pt"))
     assert not [*(tmp_path / "study").glob("trial-*/last.pt"), *(tmp_path / "study").glob("trial-*/tensorboard")]
+
+
+def test_why_no_trial_came_to_an_end_is_said_in_the_refusal(
+    phantom_set: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    base = replace(_one_epoch(phantom_set, draws=16), init=str(tmp_path / "no.safetensors"))
+    with pytest.raises(TrainingError, match=r"none of 1 trials.*no\.safetensors: no such file"):
+        tune(base, tmp_path / "study", tmp_path / "cache", trials=1, sizes=(48,))
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def test_a_size_that_the_network_cannot_take_is_told_beside_the_trials_that_were_run(
+    phantom_set: Path, tmp_path: Path
+) -> None:
+    base = replace(_one_epoch(phantom_set, draws=16), seed=1)
+    result = tune(base, tmp_path / "study", tmp_path / "cache", trials=4, sizes=(48, 16))
+    assert 0 < result.finished < 4
+    assert len(result.errors) == 4 - result.finished
+    assert "16 px" in result.errors[0]

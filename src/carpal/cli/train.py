@@ -174,6 +174,8 @@ def tune(
     )
     with progress_bar("trials") as tell:
         result = run_study(base, out, cache, trials=trials, sizes=tuple(size or (128, 192)), progress=tell)
+    for error in result.errors:
+        print(f"a trial failed: {error}", file=sys.stderr)
     print(
         f"{result.finished} trials finished, {result.pruned} pruned; best validation MAE {result.best_mae:.2f} months"
     )

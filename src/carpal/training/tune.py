@@ -21,12 +21,13 @@ __all__ = ["StudyResult", "tune"]
 
 @dataclass(frozen=True)
 class StudyResult:
-    """The best trial of a study and how many were run."""
+    """The best trial of a study, how many were run, and what those of this call said that could not be."""
 
     best_mae: float
     best_params: dict[str, Any]
     finished: int
     pruned: int
+    errors: tuple[str, ...] = ()
 
 
 def tune(
@@ -60,7 +61,16 @@ def _study(
     import optuna
     from sqlalchemy import URL
 
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    optuna.logging.set_verbosity(optuna.logging.ERROR)  # of a trial that fails it would print the traceback
+    errors: list[CarpalError] = []
+
+    def objective(trial: Any) -> float:
+        try:
+            return _run_trial(trial, base, out, cache, sizes)
+        except CarpalError as error:
+            errors.append(error)
+            raise
+
     study = optuna.create_study(
         storage=str(URL.create("sqlite", database=str(out / "study.sqlite3"))),
         study_name="carpal",
@@ -74,14 +84,15 @@ def _study(
     # The same seed again would suggest the same settings again.
     study.sampler = optuna.samplers.TPESampler(seed=base.seed + len(study.trials), multivariate=True)
     for number in range(len(done), trials):
-        study.optimize(lambda trial: _run_trial(trial, base, out, cache, sizes), n_trials=1, catch=(CarpalError,))
+        study.optimize(objective, n_trials=1, catch=(CarpalError,))
         progress(number + 1, trials)
         write_study_report(study, base, out)
     finished = [t for t in study.trials if t.state == optuna.trial.TrialState.COMPLETE]
     if not finished:
-        raise TrainingError(f"{out}: none of {len(study.trials)} trials came to an end")
+        why = f"; the last one said: {errors[-1]}" if errors else ""
+        raise TrainingError(f"{out}: none of {len(study.trials)} trials came to an end{why}")
     pruned = sum(t.state == optuna.trial.TrialState.PRUNED for t in study.trials)
-    return StudyResult(float(study.best_value), study.best_params, len(finished), pruned)
+    return StudyResult(float(study.best_value), study.best_params, len(finished), pruned, tuple(map(str, errors)))
 
 
 def _claim(study: Any, base: TrainConfig, sizes: tuple[int, ...], out: Path) -> None:
