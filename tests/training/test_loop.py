@@ -101,7 +101,7 @@ def test_what_is_frozen_stays_and_the_rest_learns(
     config = tiny_config(phantom_set, epochs=1, **changes)
     sides = prepare_sides(config, tmp_path / "cache")
     folder = RunFolder(tmp_path / "run")
-    folder.open(config, "digest", {})
+    folder.open(config, "digest", {}, sides.split)
     trainer = Trainer(config, sides.train, sides.validation, folder)
     before = {k: v.clone() for k, v in trainer.network.state_dict().items()}
     trainer.train(lambda *step: None, lambda row: None)
@@ -225,6 +225,32 @@ def test_a_split_of_another_data_set_is_refused(phantom_set: Path, tmp_path: Pat
     split.write_text(json.dumps({"test": ["77"], "validation": ["1001"], "seed": 0}))
     with pytest.raises(DatasetError, match="another data set"):
         prepare_sides(tiny_config(phantom_set, split=str(split)), tmp_path / "cache")
+
+
+def test_a_split_file_in_a_folder_where_no_run_has_begun_does_not_go_before_the_one_that_is_given(
+    phantom_set: Path, tmp_path: Path
+) -> None:
+    given, lying = tmp_path / "split.json", tmp_path / "run" / "split.json"
+    lying.parent.mkdir()
+    for path, held_back in ((given, "1001"), (lying, "1002")):
+        path.write_text(json.dumps({"test": [], "validation": [held_back], "seed": 0}))
+    sides = prepare_sides(tiny_config(phantom_set, split=str(given)), tmp_path / "cache", run=tmp_path / "run")
+    assert sides.split.validation == ("1001",)
+
+
+def test_a_run_never_goes_on_with_another_split(phantom_set: Path, tmp_path: Path) -> None:
+    given = tmp_path / "split.json"
+    for held_back in ("1001", "1002"):
+        given.write_text(json.dumps({"test": [], "validation": [held_back], "seed": 0}))
+        config = tiny_config(phantom_set, split=str(given), epochs=1)
+        other = prepare_sides(config, tmp_path / "cache")
+        if held_back == "1001":
+            train(config, other, tmp_path / "run")
+    with pytest.raises(TrainingError, match="another split"):
+        train(config, other, tmp_path / "run")
+    again = prepare_sides(config, tmp_path / "cache", run=tmp_path / "run")
+    assert again.split.validation == ("1001",)
+    assert len(train(config, again, tmp_path / "run")) == 1
 
 
 def test_an_empty_side_is_refused_before_training(phantom_set: Path, tmp_path: Path) -> None:

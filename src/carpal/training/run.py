@@ -26,6 +26,7 @@ from carpal.files import replacing
 from carpal.training.backbones import initialise
 from carpal.training.config import TrainConfig
 from carpal.training.network import BoneAgeNetwork, NetworkConfig
+from carpal.training.splits import Split, read_split, write_split
 
 __all__ = ["RunFolder", "load_checkpoint", "load_weights"]
 
@@ -49,12 +50,21 @@ class RunFolder:
                     raise TrainingError(f"{self.path}: another process is at work in this folder") from error
             yield
 
-    def open(self, config: TrainConfig, data_digest: str, facts: dict[str, Any]) -> None:
+    @property
+    def has_begun(self) -> bool:
+        """Whether a run was started here."""
+        return (self.path / "config.json").exists()
+
+    @property
+    def split_file(self) -> Path:
+        """The split that the run began with."""
+        return self.path / "split.json"
+
+    def open(self, config: TrainConfig, data_digest: str, facts: dict[str, Any], split: Split) -> None:
         """Start the run, or go on with it. Raises TrainingError where the folder holds a different run."""
         self.path.mkdir(parents=True, exist_ok=True)
         wanted = {**config.to_dict(), "data_digest": data_digest}
-        config_file = self.path / "config.json"
-        if config_file.exists():
+        if self.has_begun:
             present = {
                 **self._read_json("config.json"),
                 "data_digest": self._read_json("environment.json")["data_digest"],
@@ -64,6 +74,8 @@ class RunFolder:
                 raise TrainingError(
                     f"{self.path} is a run with other settings ({', '.join(changed)}): choose another --out"
                 )
+            if read_split(self.split_file) != split:
+                raise TrainingError(f"{self.path} is a run with another split: it would be judged by what it has seen")
             return
         environment = {
             "carpal": __version__,
@@ -74,6 +86,7 @@ class RunFolder:
             "data_digest": data_digest,
             **facts,
         }
+        write_split(split, self.split_file)
         self._write_json("environment.json", environment)
         self._write_json("config.json", config.to_dict())  # last: its presence says that the folder is a run
 

@@ -13,7 +13,7 @@ from carpal.training.config import TrainConfig
 from carpal.training.datasets import Dataset, read_dataset
 from carpal.training.loop import Trainer
 from carpal.training.run import RunFolder
-from carpal.training.splits import Split, make_split, read_split, thin_out, write_split
+from carpal.training.splits import Split, make_split, read_split, thin_out
 from carpal.training.team import Team
 from carpal.training.validation import run_recipe
 
@@ -39,11 +39,11 @@ def prepare_sides(
 ) -> Sides:
     """Read the data set, split it by id, prepare and cache its radiographs.
 
-    A run folder that exists keeps the split it began with.
+    A run that has begun keeps the split it began with.
     """
     dataset = read_dataset(config.data, groups=config.groups)
-    begun = Path(run) / "split.json" if run else None
-    if begun is not None and begun.exists():
+    begun = RunFolder(run).split_file if run and RunFolder(run).has_begun else None
+    if begun is not None:
         split = read_split(begun)
     elif config.split:
         split = read_split(config.split)
@@ -94,7 +94,5 @@ def train(
     }
     with folder.locked() if team.leads else nullcontext():
         with team.leader_first():
-            folder.open(config, sides.dataset.digest(), facts)
-            if team.leads and not (folder.path / "split.json").exists():
-                write_split(sides.split, folder.path / "split.json")
+            folder.open(config, sides.dataset.digest(), facts, sides.split)
         return trainer.train(after_step, after_epoch)
