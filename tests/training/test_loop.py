@@ -82,6 +82,16 @@ def test_a_finished_run_is_not_trained_again(tiny_run: Path) -> None:
     assert (tiny_run / "last.pt").stat().st_mtime_ns == before
 
 
+def test_the_last_line_of_the_table_outlives_a_kill_before_it_was_written(tiny_run: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(tiny_run, run)
+    table = (run / "metrics.csv").read_text()
+    (run / "metrics.csv").write_text("".join(table.splitlines(keepends=True)[:-1]))
+    config = read_config(run)
+    train(config, prepare_sides(config, tmp_path / "cache", run=run), run)
+    assert (run / "metrics.csv").read_text() == table
+
+
 def test_training_learns(phantom_set: Path, tmp_path: Path) -> None:
     config = tiny_config(
         phantom_set, epochs=8, samples_per_epoch=96, learning_rate=3e-3, ema_decay=0.9, augmentation=Augmentation(0)

@@ -185,6 +185,8 @@ class Trainer:
         self.averaged.load_state_dict(state["averaged"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.history = list(state["history"])
+        if self.team.leads:
+            self.folder.catch_up(self.history)
 
 
 def _try_size(network: BoneAgeNetwork, config: TrainConfig) -> None:

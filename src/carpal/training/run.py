@@ -113,12 +113,26 @@ class RunFolder:
     def save_last(self, state: dict[str, Any], history: list[dict[str, float]]) -> None:
         """All that is needed to go on, then the table and the picture that are made from it."""
         self._save("last.pt", state)
+        self.tell(history)
+
+    def tell(self, history: list[dict[str, float]]) -> None:
+        """The table and the picture of a history, and its last epoch for TensorBoard."""
         with replacing(self.path / "metrics.csv") as part, part.open("w", newline="", encoding="utf-8") as handle:
             table = csv.DictWriter(handle, list(history[0]))
             table.writeheader()
             table.writerows({k: round(v, 6) for k, v in row.items()} for row in history)
         self._tensorboard(history[-1])
         _draw_curves(history, self.path / "curves.png")
+
+    def catch_up(self, history: list[dict[str, float]]) -> None:
+        """A kill after the checkpoint of an epoch, before its line in the table, took that line: nothing else would
+        write it again where the epoch was the last one."""
+        try:
+            table = (self.path / "metrics.csv").read_text(encoding="utf-8")
+        except OSError:
+            table = ""
+        if len(table.splitlines()) <= len(history) or not (self.path / "curves.png").exists():
+            self.tell(history)
 
     def load_last(self, device: torch.device) -> dict[str, Any] | None:
         """The state to go on from, None at the start."""
