@@ -14,6 +14,7 @@ pytest.importorskip("torch", reason="training needs the train extra")
 
 from carpal.training.assess import assess
 from carpal.training.datasets import read_dataset
+from carpal.training.validation import on_training_side
 
 
 def carpal(*arguments: object) -> subprocess.CompletedProcess[str]:
@@ -91,3 +92,8 @@ def test_the_side_of_a_split_is_respected(tiny_run: Path, phantom_set: Path, tmp
     wrong = carpal("evaluate", tiny_run, "--out", tmp_path / "w", "--side", "exam", *common)
     assert wrong.returncode == 2
     assert "exam" in wrong.stderr
+
+
+def test_a_run_knows_what_it_was_trained_on_by_its_folder_or_its_table(tiny_run: Path, phantom_set: Path) -> None:
+    for data in (phantom_set, phantom_set / "boneage-training-dataset.csv"):
+        assert on_training_side(tiny_run, read_dataset(data)) == 24

@@ -35,6 +35,7 @@ from carpal.training.tables import Columns, Table, read_table
 
 __all__ = ["Dataset", "Problem", "Sample", "load_radiograph", "parse_sex", "read_dataset"]
 
+TABLE_SUFFIXES = frozenset({".csv", ".xlsx"})
 OLDEST_MONTHS = 240.0
 _OLDEST_YEARS = 20.0
 
@@ -291,7 +292,7 @@ def _find_table(root: Path) -> Table:
         raise DatasetError(f"{root}: no such folder or table")
     tables, refusals = [], []
     for path in sorted(root.iterdir()):
-        if path.suffix.lower() in {".csv", ".xlsx"} and not path.name.startswith((".", "~$")):
+        if path.suffix.lower() in TABLE_SUFFIXES and not path.name.startswith((".", "~$")):
             try:
                 tables.append(read_table(path))
             except DatasetError as error:  # not every table in a folder need be the one with the ages

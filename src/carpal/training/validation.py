@@ -10,7 +10,7 @@ from carpal.errors import InvalidArgument, TrainingError
 from carpal.prepare import Recipe, recipe_named
 from carpal.training.cache import PreparedCache, prepared_cache
 from carpal.training.config import TrainConfig, read_config
-from carpal.training.datasets import Dataset, read_dataset
+from carpal.training.datasets import TABLE_SUFFIXES, Dataset, read_dataset
 from carpal.training.splits import read_split
 
 __all__ = ["choose_side", "on_training_side", "run_recipe", "validation_side"]
@@ -40,9 +40,15 @@ def choose_side(dataset: Dataset, split: Path | None, side: str, groups: tuple[s
 def on_training_side(run: Path, dataset: Dataset) -> int | None:
     """How many of these radiographs the run did not hold back; None of another data set than the run's, whose ids mean
     other children."""
-    if Path(read_config(run).data).resolve() != dataset.root.resolve():
+    if not _same_place(Path(read_config(run).data), dataset.root):
         return None
     return len(read_split(run / "split.json").train_ids(sample.id for sample in dataset.samples))
+
+
+def _same_place(one: Path, other: Path) -> bool:
+    """Whether two data sets are one: a folder may be given, or the table in it."""
+    first, second = (p.parent if p.suffix.lower() in TABLE_SUFFIXES else p for p in (one.resolve(), other.resolve()))
+    return first == second
 
 
 def validation_side(
