@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training needs the train extra")
 
+from carpal.calibration import uncalibrated
 from carpal.distribution import expected_months
 from carpal.errors import CarpalError, InvalidArgument, ModelError
 from carpal.reader import Reader
@@ -82,6 +84,22 @@ def test_two_runs_answer_with_the_mean_of_their_distributions(tiny_run: Path, tm
     images = np.stack([side.image(k) for k in range(len(side))])
     seen = Reader(tmp_path / "both.onnx").distributions(images, [s.sex for s in side.samples])
     np.testing.assert_allclose(expected_months(seen), expected_months(np.mean(expected, axis=0)), atol=0.05)
+
+
+def test_intervals_are_not_fitted_to_what_one_of_the_networks_has_learned(
+    tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    side = validation_side(tiny_run, tiny_run.parent / "cache")
+    other = tmp_path / "run"
+    shutil.copytree(tiny_run, other)
+    split = json.loads((other / "split.json").read_text())
+    held_back = split["validation"][:5]
+    (other / "split.json").write_text(json.dumps(split | {"validation": held_back}))
+    fitted: list[str] = []
+    monkeypatch.setattr(export_module, "FEWEST", 2)
+    monkeypatch.setattr(export_module, "fit_calibration", lambda found, _: fitted.extend(found.ids) or uncalibrated())
+    export_onnx([tiny_run, other], tmp_path / "both.onnx", name="both", validation=side, half=False)
+    assert sorted(fitted) == sorted(held_back)
 
 
 def test_a_network_of_upright_rectangles_is_shipped_like_any_other(phantom_set: Path, tmp_path: Path) -> None:

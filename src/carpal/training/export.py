@@ -30,7 +30,7 @@ from carpal.training.loop import predict
 from carpal.training.members import Members, shared_recipe
 from carpal.training.onnx_file import store_half, write_onnx
 from carpal.training.run import load_checkpoint
-from carpal.training.validation import run_recipe
+from carpal.training.validation import held_back_by_all, run_recipe
 
 __all__ = ["Exported", "export_onnx"]
 
@@ -79,8 +79,9 @@ def export_onnx(
     """Write the kept network of one run, or of several that answer together, to ``out``.
 
     Runs of different sizes are fed the largest preparation, that of ``validation``; the smaller networks see it made
-    smaller. Without a ``calibration`` the intervals are fitted to ``validation`` where it is large enough. ``half``
-    stores the weights in half precision; they are computed with in single precision all the same.
+    smaller. Without a ``calibration`` the intervals are fitted to what every run held back of ``validation``, where
+    that is enough. ``half`` stores the weights in half precision; they are computed with in single precision all the
+    same.
 
     Raises ModelError where ONNX Runtime and torch differ by more than 0.05 months on a validation radiograph, or half
     precision moves them by more than 0.1 on average; InvalidArgument for runs whose preparations differ in more than
@@ -104,7 +105,7 @@ def export_onnx(
         name,
         shared_recipe(recipes),
         views,
-        calibration or _calibrate(distributions, validation),
+        calibration or _calibrate(distributions, validation, [Path(run) for run in runs]),
         _join_cards(cards) | (card or {}),
     )
     out = Path(out)
@@ -130,8 +131,11 @@ def export_onnx(
     return Exported(out, parity, rounding, facts.calibration.source, len(validation), out.stat().st_size)
 
 
-def _calibrate(distributions: NDArray[np.float64], validation: PreparedCache) -> Calibration:
-    found = distributions_of(validation.samples, distributions)
+def _calibrate(distributions: NDArray[np.float64], validation: PreparedCache, runs: Sequence[Path]) -> Calibration:
+    """Fitted to what none of the runs has learned: on other radiographs they err less than they will."""
+    unseen = np.array(held_back_by_all(runs, [s.id for s in validation.samples]))
+    samples = [s for s, held in zip(validation.samples, unseen, strict=True) if held]
+    found = distributions_of(samples, distributions[unseen])
     if len(found) < FEWEST or min(found.sexes.count(sex) for sex in SEXES) < FEWEST // 4:
         return uncalibrated()
     return fit_calibration(found, f"{len(found)} validation radiographs")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from carpal.training.config import TrainConfig, read_config
 from carpal.training.datasets import TABLE_SUFFIXES, Dataset, read_dataset
 from carpal.training.splits import read_split
 
-__all__ = ["choose_side", "on_training_side", "run_recipe", "validation_side"]
+__all__ = ["choose_side", "held_back_by_all", "on_training_side", "run_recipe", "validation_side"]
 
 
 def run_recipe(config: TrainConfig) -> Recipe:
@@ -43,6 +43,18 @@ def on_training_side(run: Path, dataset: Dataset) -> int | None:
     if not _same_place(Path(read_config(run).data), dataset.root):
         return None
     return len(read_split(run / "split.json").train_ids(sample.id for sample in dataset.samples))
+
+
+def held_back_by_all(runs: Sequence[Path], ids: Sequence[str]) -> list[bool]:
+    """Which of the first run's ids no other of ``runs`` on the same data set was trained on either."""
+    folders = [run if run.is_dir() else run.parent for run in runs]
+    begun = [f for f in folders if (f / "config.json").exists() and (f / "split.json").exists()]
+    held = [True] * len(ids)
+    for folder in begun:
+        if _same_place(Path(read_config(folder).data), Path(read_config(begun[0]).data)):
+            trained = set(read_split(folder / "split.json").train_ids(ids))
+            held = [h and i not in trained for h, i in zip(held, ids, strict=True)]
+    return held
 
 
 def _same_place(one: Path, other: Path) -> bool:
