@@ -10,6 +10,7 @@ import pytest
 
 pytest.importorskip("torch", reason="features need the train extra")
 
+from carpal.cli.data import features
 from carpal.errors import DatasetError, InvalidArgument, TrainingError, WeightsUnavailable
 from carpal.prepare import recipe_named
 from carpal.training.datasets import read_dataset
@@ -105,6 +106,12 @@ def test_parquet_can_be_read_by_pandas(table: FeatureTable, tmp_path: Path) -> N
     frame = pandas.read_parquet(table.write(tmp_path / "features.parquet"))
     assert frame.columns.tolist() == ["id", "group", "sex", "age_months", "features"]
     assert np.array_equal(np.stack(frame["features"]), table.features)
+
+
+def test_a_name_that_no_table_has_is_refused_before_anything_is_prepared(phantom_set: Path, tmp_path: Path) -> None:
+    with pytest.raises(InvalidArgument, match=r"\.parquet or \.npz"):
+        features(phantom_set, tmp_path / "table.csv", backbone="custom", init="random", cache=tmp_path / "cache")
+    assert not list(tmp_path.iterdir())
 
 
 def test_files_that_are_no_feature_table_are_refused(table: FeatureTable, tmp_path: Path) -> None:

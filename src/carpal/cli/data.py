@@ -94,9 +94,10 @@ def features(
     need_torch()
     from carpal.prepare import recipe_named
     from carpal.training.datasets import read_dataset
-    from carpal.training.features import extract_features
+    from carpal.training.features import check_suffix, extract_features
     from carpal.training.probe import feature_map, ridge_probe
 
+    check_suffix(out)  # now, not after an hour of work
     trained = Path(init).is_dir() or Path(init).suffix == ".pt"
     chosen = None if trained else recipe_named(recipe, size)
     dataset = read_dataset(data, groups=group or ())

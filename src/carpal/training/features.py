@@ -30,7 +30,7 @@ from carpal.training.loop import pick_device
 from carpal.training.network import BoneAgeNetwork, NetworkConfig
 from carpal.training.run import load_checkpoint, load_weights
 
-__all__ = ["FeatureOrigin", "FeatureTable", "extract_features", "read_features"]
+__all__ = ["FeatureOrigin", "FeatureTable", "check_suffix", "extract_features", "read_features"]
 
 _SUFFIXES = ("parquet", "npz")
 
@@ -82,7 +82,7 @@ class FeatureTable:
     def write(self, path: str | Path) -> Path:
         """The table as ``.parquet`` or ``.npz``, written whole or not at all. Raises InvalidArgument."""
         path = Path(path)
-        kind = _kind_of(path)
+        kind = check_suffix(path)
         with replacing(path) as part:
             if kind == "parquet":
                 _write_parquet(self, part)
@@ -184,7 +184,8 @@ def _digest(network: BoneAgeNetwork) -> str:
 # --------------------------------------------------------------------------- files
 
 
-def _kind_of(path: Path) -> str:
+def check_suffix(path: Path) -> str:
+    """``parquet`` or ``npz``. Raises InvalidArgument for a name that says neither."""
     kind = path.suffix.lower().removeprefix(".")
     if kind not in _SUFFIXES:
         raise InvalidArgument(f"{path}: a feature table is a .parquet or .npz file")
@@ -194,7 +195,7 @@ def _kind_of(path: Path) -> str:
 def read_features(path: str | Path) -> FeatureTable:
     """The table in a file that ``FeatureTable.write`` made. Raises DatasetError, InvalidArgument for another suffix."""
     path = Path(path)
-    read = _read_parquet if _kind_of(path) == "parquet" else _read_npz
+    read = _read_parquet if check_suffix(path) == "parquet" else _read_npz
     try:
         return read(path)
     except MissingDependency:
