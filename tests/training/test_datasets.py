@@ -270,6 +270,16 @@ def test_a_second_row_that_says_otherwise_is_told_apart_from_a_repeated_one(flaw
     assert "first as 100 months M, here 101 M" in other
 
 
+@pytest.mark.parametrize("second", ["hands/a.png", "a"])
+def test_one_image_that_two_rows_name_in_their_own_ways_is_one_radiograph(tmp_path: Path, second: str) -> None:
+    put_image(tmp_path / "hands" / "a.png")
+    (tmp_path / "labels.csv").write_text(f"path,age_months,sex\na.png,100,F\n{second},120,M\n")
+    dataset = read_dataset(tmp_path)
+    assert [(s.age_months, s.sex) for s in dataset.samples] == [(100.0, "F")]
+    assert [(p.kind, p.where) for p in dataset.problems] == [("duplicate-row", "labels.csv line 3")]
+    assert "first as 100 months F, here 120 M" in dataset.problems[0].message
+
+
 def test_two_files_of_one_name_are_a_problem_and_the_first_folder_wins(tmp_path: Path) -> None:
     put_table(tmp_path / "labels.csv", "id,boneage,male\n1,100,True\n2,100,True\n")
     for name in ("a/1.png", "b/1.png", "a/2.png", "a/2.jpg"):

@@ -130,9 +130,10 @@ def read_dataset(root: str | Path, *, groups: Iterable[str] = (), check_content:
     if unknown := sorted(wanted - set(folders)):
         there = ", ".join(name for name in folders if name) or "none"
         raise DatasetError(f"{root}: there is no group {', '.join(unknown)}; groups here: {there}")
-    samples, used = _join(rows, {name: f for name, f in folders.items() if not wanted or name in wanted})
+    samples, used, twice = _join(rows, {name: f for name, f in folders.items() if not wanted or name in wanted})
+    problems += twice
     if not wanted:  # a group may well be a part of the table's radiographs
-        found = {sample.where for sample in samples}
+        found = {sample.where for sample in samples} | {problem.where for problem in twice}
         problems += [Problem("no-image", r.where, f"no image for {r.key!r}") for r in rows if r.where not in found]
     for name, images in folders.items():
         if not wanted or name in wanted:
@@ -173,16 +174,20 @@ class _Images(Protocol):
     def clashes(self) -> Iterable[tuple[Path, Path]]: ...
 
 
-def _join(rows: list[_Row], folders: dict[str, _Images]) -> tuple[list[_Found], set[Path]]:
-    samples, used = [], set()
+def _join(rows: list[_Row], folders: dict[str, _Images]) -> tuple[list[_Found], set[Path], list[Problem]]:
+    samples, problems = [], []
+    used: dict[Path, _Row] = {}
     for row in rows:
         for name, images in folders.items():
             path = images.find(row.key)
-            if path is not None:
-                used.add(path)
-                aspect = SQUEEZED_ASPECT if name == "lowres" else None
-                samples.append(_Found(Sample(row.id, path, row.age_months, row.sex, name, aspect), row.where))
-    return samples, used
+            if path is None:
+                continue
+            if (first := used.setdefault(path, row)) is not row:  # named by its path here, by its bare name there
+                problems.append(_duplicate(row, first))
+                continue
+            aspect = SQUEEZED_ASPECT if name == "lowres" else None
+            samples.append(_Found(Sample(row.id, path, row.age_months, row.sex, name, aspect), row.where))
+    return samples, set(used), problems
 
 
 def _problems_of(images: _Images, group: str, used: set[Path]) -> list[Problem]:
