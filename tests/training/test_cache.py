@@ -71,6 +71,22 @@ def test_a_radiograph_that_cannot_be_read_is_listed_and_the_rest_used(phantom_se
     assert samples[3].id not in [s.id for s in cache.samples]
 
 
+def test_what_could_not_be_read_for_a_while_is_read_the_next_time(phantom_set: Path, tmp_path: Path) -> None:
+    dataset = read_dataset(phantom_set)
+    whole = prepared_cache(dataset, HandCrop(size=48), tmp_path, workers=1)
+    expected = np.asarray(whole.array).copy()
+    (state,), (array,) = tmp_path.glob("*.json"), tmp_path.glob("*.npy")
+    state.write_text(json.dumps({"done": 32, "failed": {"3": "there is not enough memory to decode it"}}))
+    pixels = np.load(array)
+    pixels[3] = 0
+    np.save(array, pixels)
+    again = prepared_cache(dataset, HandCrop(size=48), tmp_path, workers=1)
+    assert len(again) == 32
+    assert not again.problems
+    np.testing.assert_array_equal(np.asarray(again.array), expected)
+    assert json.loads(state.read_text())["failed"] == {}
+
+
 def test_a_changed_file_is_prepared_anew(phantom_set: Path, tmp_path: Path) -> None:
     from PIL import Image
 

@@ -73,6 +73,8 @@ def prepared_cache(
     state: dict[str, Any] = _read_state(state_path) if _is_whole(array_path, shape) else {"done": 0, "failed": {}}
     if state["done"] < shape[0]:
         _fill(dataset.samples, recipe, array_path, state_path, state, shape, workers, progress)
+    elif state["failed"]:
+        _try_again(dataset.samples, recipe, array_path, state_path, state)
     failed = {int(k): str(v) for k, v in state["failed"].items()}
     array = np.load(array_path, mmap_mode="r")
     problems = tuple(Problem("unreadable", dataset.samples[k].path.name, text) for k, text in failed.items())
@@ -89,7 +91,7 @@ def _is_whole(array_path: Path, shape: tuple[int, int, int]) -> bool:
 
 
 def _read_state(path: Path) -> dict[str, Any]:
-    """How far the cache got. What could not be read the last time is tried again when the file has changed."""
+    """How far the cache got."""
     try:
         state = json.loads(path.read_text(encoding="utf-8"))
         return {"done": int(state["done"]), "failed": dict(state["failed"])}
@@ -123,9 +125,32 @@ def _fill(
             pixels.flush()
             state["failed"].update({str(start + k): text for k, text in failed.items()})
             state["done"] = start + len(images)
-            with replacing(state_path) as part:
-                part.write_text(json.dumps(state), encoding="utf-8")
+            _write_state(state_path, state)
             progress(state["done"], shape[0])
+
+
+def _try_again(
+    samples: tuple[Sample, ...], recipe: Recipe, array_path: Path, state_path: Path, state: dict[str, Any]
+) -> None:
+    """What could not be read need not be damaged: memory may have been short, or a decoder missing."""
+    mended = {}
+    for row in map(int, state["failed"]):
+        images, failed = _prepare_chunk(((samples[row],), recipe))
+        if not failed:
+            mended[row] = images[0]
+    if not mended:
+        return
+    pixels = np.lib.format.open_memmap(array_path, "r+")
+    for row, image in mended.items():
+        pixels[row] = image
+    pixels.flush()
+    state["failed"] = {k: text for k, text in state["failed"].items() if int(k) not in mended}
+    _write_state(state_path, state)
+
+
+def _write_state(path: Path, state: dict[str, Any]) -> None:
+    with replacing(path) as part:
+        part.write_text(json.dumps(state), encoding="utf-8")
 
 
 def _prepare_chunk(job: tuple[tuple[Sample, ...], Recipe]) -> tuple[NDArray[np.uint8], dict[int, str]]:
