@@ -19,6 +19,7 @@ torch = pytest.importorskip("torch", reason="training needs the train extra")
 
 from carpal.errors import CarpalError, DatasetError, InvalidArgument, TrainingError, WeightsUnavailable
 from carpal.training.augment import Augmentation
+from carpal.training.backbones import BACKBONES, backbone
 from carpal.training.batches import draw_epoch, train_batches
 from carpal.training.config import TrainConfig, config_from_dict, read_config
 from carpal.training.loop import Trainer, parameter_groups
@@ -281,6 +282,31 @@ def test_a_size_the_network_cannot_take_is_refused_at_once(phantom_set: Path, tm
     config = tiny_config(phantom_set, network=NetworkConfig(backbone="inception_v3"))
     with pytest.raises(InvalidArgument, match="64 px"):
         train(config, sides, tmp_path / "run")
+
+
+def test_want_of_memory_is_said_in_a_sentence(phantom_set: Path, tmp_path: Path) -> None:
+    class Greedy(torch.nn.Module):
+        num_features = 4
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = torch.nn.Linear(3, 4)
+
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            if self.training:
+                torch.empty(1 << 50)
+            return self.layer(images.mean((2, 3)))
+
+        def group_matcher(self, coarse: bool = False) -> dict[str, str]:
+            return {"layer": "^layer"}
+
+    backbone("greedy")(Greedy)
+    try:
+        config = tiny_config(phantom_set, network=NetworkConfig(backbone="greedy"))
+        with pytest.raises(TrainingError, match="smaller --batch-size"):
+            train(config, prepare_sides(config, tmp_path / "cache"), tmp_path / "run")
+    finally:
+        del BACKBONES["greedy"]
 
 
 def test_a_damaged_checkpoint_is_said_in_a_sentence(tiny_run: Path, tmp_path: Path) -> None:

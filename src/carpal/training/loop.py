@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
@@ -88,8 +89,9 @@ class Trainer:
             if self._should_stop():
                 break
             started = time.monotonic()
-            loss = self._epoch(epoch, after_step)
-            self._finish_epoch(epoch, loss, time.monotonic() - started)
+            with _memory_said():
+                loss = self._epoch(epoch, after_step)
+                self._finish_epoch(epoch, loss, time.monotonic() - started)
             if self.team.leads:
                 after_epoch(self.history[-1])
         self.folder.close()
@@ -187,6 +189,17 @@ class Trainer:
         self.history = list(state["history"])
         if self.team.leads:
             self.folder.catch_up(self.history)
+
+
+@contextmanager
+def _memory_said() -> Iterator[None]:
+    """Torch's refusal of memory as a sentence. Raises TrainingError."""
+    try:
+        yield
+    except RuntimeError as error:  # of a CPU's memory torch says it in words alone
+        if isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error):
+            raise TrainingError("there is not enough memory: give a smaller --batch-size or --size") from error
+        raise
 
 
 def _try_size(network: BoneAgeNetwork, config: TrainConfig) -> None:
