@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +45,15 @@ def test_a_selection_shows_the_right_radiographs(phantom_set: Path, tmp_path: Pa
     chosen = cache.only(["1005", "1030"])
     assert [s.id for s in chosen.samples] == ["1005", "1030"]
     np.testing.assert_array_equal(chosen.image(1), cache.image(30))
+
+
+def test_another_process_opens_the_array_and_is_not_sent_it(phantom_set: Path, tmp_path: Path) -> None:
+    cache = prepared_cache(read_dataset(phantom_set), HandCrop(size=96), tmp_path, workers=1).only(["1003", "1005"])
+    sent = pickle.dumps(cache)
+    assert len(sent) < cache.array.nbytes / 10
+    received = pickle.loads(sent)
+    assert received.samples == cache.samples
+    np.testing.assert_array_equal(received.image(1), cache.image(1))
 
 
 def test_a_cache_that_was_stopped_goes_on(phantom_set: Path, tmp_path: Path) -> None:

@@ -41,6 +41,16 @@ class PreparedCache:
         """(rows, columns) uint8, bone bright."""
         return self.array[self.rows[k]]
 
+    def __getstate__(self) -> dict[str, Any]:
+        """A process that loads batches opens the array itself: sent along, all of it would be copied to each."""
+        path = self.array.filename if isinstance(self.array, np.memmap) else None
+        return {**self.__dict__, "array": path or self.array}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        array = state["array"]
+        opened = array if isinstance(array, np.ndarray) else np.load(array, mmap_mode="r")
+        self.__dict__.update(state, array=opened)
+
     def only(self, ids: Iterable[str]) -> PreparedCache:
         """The radiographs with one of these ids."""
         wanted = set(ids)
