@@ -25,6 +25,7 @@ from carpal.training.config import TrainConfig, config_from_dict, read_config
 from carpal.training.loop import Trainer, parameter_groups
 from carpal.training.network import BoneAgeNetwork, NetworkConfig
 from carpal.training.run import RunFolder, load_checkpoint
+from carpal.training.team import Team, join_team
 from carpal.training.train import prepare_sides, train
 
 
@@ -362,6 +363,21 @@ def test_two_processes_train_one_network(phantom_set: Path, tmp_path: Path) -> N
     network, content = load_checkpoint(tmp_path / "run")
     assert content["metrics"]["validation_mae"] > 0
     assert all(torch.isfinite(p).all() for p in network.parameters())
+
+
+def test_each_process_has_a_gpu_of_its_own_and_the_cpu_for_objects(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What torch asks of those who share objects over NCCL; there is no machine of several GPUs in the tests."""
+    asked: dict[str, object] = {}
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "set_device", lambda number: asked.update(gpu=number))
+    monkeypatch.setattr(torch.distributed, "is_nccl_available", lambda: True)
+    monkeypatch.setattr(torch.distributed, "init_process_group", lambda backend: asked.update(backend=backend))
+    monkeypatch.setattr(torch.distributed, "get_rank", lambda: 3)
+    for name, value in (("WORLD_SIZE", "4"), ("RANK", "3"), ("LOCAL_RANK", "1")):
+        monkeypatch.setenv(name, value)
+    assert join_team() == Team(rank=3, size=4, local_rank=1)
+    assert asked == {"gpu": 1, "backend": "cpu:gloo,cuda:nccl"}
 
 
 def test_processes_share_an_epoch_evenly(phantom_set: Path, tmp_path: Path) -> None:

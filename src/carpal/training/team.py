@@ -92,6 +92,11 @@ def join_team() -> Team:
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
         return Team()
+    local_rank = int(os.environ.get("LOCAL_RANK", "0"))
+    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if local_rank < gpus:
+        torch.cuda.set_device(local_rank)  # else NCCL would take the first GPU for every process
     if not distributed.is_initialized():
-        distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
-    return Team(distributed.get_rank(), size, int(os.environ.get("LOCAL_RANK", "0")))
+        # Gloo besides NCCL: what is shared as an object, and a training with --device cpu, need no GPU.
+        distributed.init_process_group("cpu:gloo,cuda:nccl" if gpus and distributed.is_nccl_available() else "gloo")
+    return Team(distributed.get_rank(), size, local_rank)
