@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ import httpx
 import pytest
 
 from .browsing import choose, looking, no_hand, serious_findings, too_wide
-from .serving import Server, Start, another
+from .serving import Server, Start, another, until
 
 pytest.importorskip("playwright.sync_api", reason="needs pip install playwright")
 
@@ -199,6 +200,31 @@ def test_busy_and_broken_connections_are_borne(page: Page, server: Server, small
     with server.client() as client:
         digests = [reading["file_sha256"] for reading in client.get("/readings?limit=10").json()["readings"]]
     assert digests.count(digests[0]) == 1
+
+
+def test_what_is_removed_is_not_sent(page: Page, server: Server, small_hand: bytes) -> None:
+    """Neither what waits for its turn nor what is on its way; pressed twice it is two at a time all the same."""
+    held: list[Route] = []
+    page.route("**/readings?*", lambda route: held.append(route) if len(held) < 3 else route.continue_())
+    page.goto("/")
+    choose(page, *((f"{n}.png", another(small_hand, 60 + n)) for n in range(6)))
+    page.get_by_role("button", name="all girls").click()
+    page.get_by_role("button", name="Read all 6").click()
+    page.get_by_role("button", name="Read all 4").click()
+    expect(page.locator('.file[data-state="sending"]')).to_have_count(2)
+    until(lambda: page.evaluate("1") and len(held) >= 2)
+    page.get_by_role("button", name="Remove: 5.png").click()
+    page.get_by_role("button", name="Remove: 0.png").click()
+    expect(page.locator('.file[data-state="sending"]')).to_have_count(2)  # the next has its turn
+    until(lambda: page.evaluate("1") and len(held) >= 3)
+    for route in held[1:]:
+        route.continue_()
+    expect(page.locator('.file[data-state="done"]')).to_have_count(4)
+    expect(page.locator("#sum")).to_have_text("4 of 4 finished")
+    with server.client() as client:
+        found = {reading["file_sha256"] for reading in client.get("/readings?limit=20").json()["readings"]}
+    files = [hashlib.sha256(another(small_hand, 60 + n)).hexdigest() in found for n in range(6)]
+    assert files == [False, True, True, True, True, False]
 
 
 def test_the_radiograph_is_looked_at(page: Page, history: dict[str, str]) -> None:

@@ -14,6 +14,8 @@ export class Film {
     this.told = told;
     this.state = "ready";
     this.key = newKey();
+    this.removed = false;
+    this.removal = new Promise((done) => (this.endWaiting = done));
     this.element = document.getElementById("file").content.firstElementChild.cloneNode(true);
     this.form = this.element.querySelector("form");
     this.outcome = this.element.querySelector(".outcome .told");
@@ -34,7 +36,7 @@ export class Film {
     this.element.querySelector(".size").textContent = say("size", { size: megabytes(this.file.size) });
     const remove = this.element.querySelector(".remove");
     remove.setAttribute("aria-label", `${remove.textContent}: ${this.file.name}`);
-    remove.addEventListener("click", () => this.told.removed(this));
+    remove.addEventListener("click", () => this.remove());
     this.form.addEventListener("submit", (event) => {
       event.preventDefault();
       if (this.check()) this.send();
@@ -46,6 +48,14 @@ export class Film {
       if (event.target.type === "radio") this.form.querySelector(".menarche").hidden = this.sex() === "M";
     });
     if (/^image\/(png|jpeg|bmp)$/.test(this.file.type)) this.preview();
+  }
+
+  /** What is not accepted yet is not sent any more. */
+  remove() {
+    this.removed = true;
+    this.endWaiting();
+    this.request?.abort();
+    this.told.removed(this);
   }
 
   preview() {
@@ -148,16 +158,18 @@ export class Film {
   async untilTaken() {
     for (let tries = 0; tries < TRIES; tries++) {
       const answer = await this.upload().catch(() => null);
+      if (this.removed) return;
       if (answer && !LATER.includes(answer.status)) return this.answered(answer);
       const wait = Math.min(60, Number(answer?.getResponseHeader("retry-after")) || 2 ** Math.min(tries, 5));
       await this.countDown(answer ? "busy" : "unreachable", wait);
+      if (this.removed) return;
     }
     throw new Error("it is never taken");
   }
 
   async countDown(key, seconds) {
     this.complain({ text: say(key, { seconds }), language });
-    await pause(seconds);
+    await Promise.race([pause(seconds), this.removal]);
     this.outcome.textContent = "";
   }
 
@@ -171,6 +183,8 @@ export class Film {
       if (event.lengthComputable && event.loaded < event.total) this.progress.value = event.loaded / event.total;
       else this.progress.removeAttribute("value"); // all is sent, and read now
     };
+    if (this.removed) return null;
+    this.request = request;
     return new Promise((done, lost) => {
       request.onload = () => done(request);
       request.onerror = request.onabort = () => lost(new Error("offline"));
@@ -194,7 +208,7 @@ export class Film {
   }
 
   async untilRead(where) {
-    for (;;) {
+    while (!this.removed) {
       const answer = await poll(where);
       if (answer.ok) {
         const { state } = await answer.json();

@@ -5,6 +5,8 @@ import { Film } from "./film.js";
 
 const AT_ONCE = 2;
 const films = new Set();
+const going = new Set(); // those that are to be sent as soon as a lane is free
+let lanes = 0;
 const waiting = document.getElementById("waiting");
 const list = document.getElementById("list");
 const all = document.getElementById("all");
@@ -22,6 +24,7 @@ function add(file, facts = {}) {
 function removed(film) {
   const next = film.element.nextElementSibling ?? film.element.previousElementSibling;
   films.delete(film);
+  going.delete(film);
   film.element.remove();
   count();
   (next?.querySelector(".remove") ?? document.getElementById("files"))?.focus();
@@ -45,16 +48,22 @@ function choose(files) {
   added[0].focus();
 }
 
-sendAll.addEventListener("click", async () => {
+sendAll.addEventListener("click", () => {
   const ready = [...films].filter((film) => film.state === "ready");
   const wrong = ready.filter((film) => !film.check());
   wrong[0]?.focusWrong();
-  const going = ready.filter((film) => !wrong.includes(film));
-  const next = async () => {
-    for (let film = going.shift(); film; film = going.shift()) await film.send();
-  };
-  await Promise.all(Array.from({ length: AT_ONCE }, next));
+  for (const film of ready) if (!wrong.includes(film)) going.add(film);
+  while (lanes < AT_ONCE && going.size) lane();
 });
+
+async function lane() {
+  lanes += 1;
+  for (const film of going) {
+    going.delete(film);
+    await film.send();
+  }
+  lanes -= 1;
+}
 
 for (const button of all.querySelectorAll("[data-sex]")) {
   button.addEventListener("click", () => {
