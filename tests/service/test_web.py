@@ -202,6 +202,26 @@ def test_busy_and_broken_connections_are_borne(page: Page, server: Server, small
     assert digests.count(digests[0]) == 1
 
 
+def test_a_service_that_did_not_say_who_is_there_is_asked_again(page: Page, small_hand: bytes) -> None:
+    asked: list[Route] = []
+
+    def trouble(route: Route) -> None:
+        asked.append(route)
+        if len(asked) == 1:
+            route.abort()
+        elif len(asked) == 2:
+            route.fulfill(status=503, json={})
+        else:
+            route.continue_()
+
+    page.route("**/session", trouble)
+    page.goto("/")
+    choose(page, ("hand.png", another(small_hand, 10)))
+    film(page).get_by_role("radio", name="girl").check()
+    page.get_by_role("button", name="Read", exact=True).click()
+    expect(film(page)).to_have_attribute("data-state", "done")
+
+
 def test_what_is_removed_is_not_sent(page: Page, server: Server, small_hand: bytes) -> None:
     """Neither what waits for its turn nor what is on its way; pressed twice it is two at a time all the same."""
     held: list[Route] = []

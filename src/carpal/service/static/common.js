@@ -16,11 +16,18 @@ export function announce(text) {
 
 let asked = null;
 
-/** {name, role, csrf} of whoever looks at the page; null where nobody is logged in. */
+/** {name, role, csrf} of whoever looks at the page; null where nobody is logged in. Throws where that is not told now. */
 export function session() {
-  asked ??= fetch("/session", { headers: { accept: "application/json" } }).then((answer) =>
-    answer.ok ? answer.json() : answer.status === 401 ? null : { name: "", role: "", csrf: "" },
-  );
+  asked ??= fetch("/session", { headers: { accept: "application/json" } })
+    .then((answer) => {
+      if (answer.status === 401) return null;
+      if (!answer.ok) throw new Error(`the service answered ${answer.status}`);
+      return answer.json();
+    })
+    .catch((error) => {
+      asked = null; // only what was told is kept
+      throw error;
+    });
   return asked;
 }
 

@@ -104,4 +104,5 @@ addEventListener("beforeunload", (event) => {
   if ([...films].some((film) => film.state === "sending")) event.preventDefault();
 });
 
-if ((await session()) === null) document.getElementById("needs-login").hidden = false;
+const who = await session().catch(() => undefined);
+if (who === null) document.getElementById("needs-login").hidden = false;
