@@ -142,3 +142,35 @@ def test_who_is_logged_out_loses_nothing_chosen(page: Page, tokens: dict[str, st
     expect(other.locator("#who")).to_be_visible()
     page.get_by_role("button", name="Read", exact=True).click()
     expect(page.locator(".file")).to_have_attribute("data-state", "done")
+
+
+def test_a_tab_follows_who_has_logged_in_anew_in_another(page: Page, tokens: dict[str, str], small_hand: bytes) -> None:
+    """Its proof is that of the session before: what it sends is taken all the same, and logging out is no pretence."""
+    page.goto("/login")
+    log_in(page, tokens["reader"])
+    expect(page.locator("#who")).to_be_visible()
+    other = page.context.new_page()
+    for _ in range(2):
+        other.goto("/login")
+        log_in(other, tokens["reader"])
+        expect(other.locator("#who")).to_be_visible()
+        if page.locator(".file").count():
+            break
+        choose(page, ("hand.png", another(small_hand, 5)))
+        page.get_by_role("radio", name="girl").check()
+        page.get_by_role("button", name="Read", exact=True).click()
+        expect(page.locator(".file")).to_have_attribute("data-state", "done")
+    page.get_by_role("button", name="Log out").click()
+    expect(page).to_have_url(re.compile("/login$"))
+    other.goto("/worklist")
+    expect(other).to_have_url(re.compile("/login[?]next="))
+
+
+def test_who_could_not_be_logged_out_is_told(page: Page, tokens: dict[str, str]) -> None:
+    page.goto("/login?next=/worklist")
+    log_in(page, tokens["reader"])
+    expect(page.locator("#who")).to_be_visible()
+    page.route("**/session", lambda route: route.abort() if route.request.method == "DELETE" else route.continue_())
+    page.get_by_role("button", name="Log out").click()
+    expect(page.locator("#who")).to_have_text(re.compile("^You are still logged in"))
+    expect(page).to_have_url(re.compile("/worklist$"))

@@ -36,15 +36,25 @@ export function forgetSession() {
   asked = null;
 }
 
+/** Ask anew who is here, after a refusal: whether it is another session by now, with another proof. */
+export async function renewed() {
+  const before = await session();
+  forgetSession();
+  return (await session())?.csrf !== before?.csrf;
+}
+
 /** fetch, with the proof that it comes from a page of ours; leads to the login where there is no session any more. */
 export async function send(address, options = {}) {
-  const who = await session();
-  const headers = { ...options.headers, "x-csrf-token": who?.csrf ?? "" };
-  const answer = await fetch(address, { ...options, headers });
-  if (answer.status === 403) forgetSession(); // it may be another one by now: the next request asks
+  let answer = await proven(address, options);
+  if (answer.status === 403 && (await renewed())) answer = await proven(address, options); // logged in in another tab
   const ledToLogin = answer.redirected && new URL(answer.url).pathname === "/login"; // as whoever asks for a page is
   if (answer.status === 401 || ledToLogin) location.assign(`/login?next=${encodeURIComponent(location.pathname)}`);
   return answer;
+}
+
+async function proven(address, options) {
+  const who = await session();
+  return fetch(address, { ...options, headers: { ...options.headers, "x-csrf-token": who?.csrf ?? "" } });
 }
 
 /** send, for what the page asks by itself: the session is not in use by that. */

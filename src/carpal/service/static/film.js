@@ -1,6 +1,6 @@
 // One radiograph on its way: what is told of the child, sending it, and what came back.
 
-import { forgetSession, language, pause, poll, say, send, session, show, translated } from "./common.js";
+import { forgetSession, language, pause, poll, renewed, say, send, session, show, translated } from "./common.js";
 
 const TRIES = 20;
 const LATER = [408, 429, 503];
@@ -159,6 +159,7 @@ export class Film {
     for (let tries = 0; tries < TRIES; tries++) {
       const answer = await this.upload().catch(() => null);
       if (this.removed) return;
+      if (answer?.status === 403 && (await renewed())) continue;
       if (answer && !LATER.includes(answer.status)) return this.answered(answer);
       const wait = Math.min(60, Number(answer?.getResponseHeader("retry-after")) || 2 ** Math.min(tries, 5));
       await this.countDown(answer ? "busy" : "unreachable", wait);
@@ -193,8 +194,8 @@ export class Film {
   }
 
   async answered(request) {
-    if ([401, 403].includes(request.status)) forgetSession();
     if (request.status === 401) {
+      forgetSession();
       this.complain({ text: say("login"), language }); // to lead away would lose what was chosen
       return this.become("ready");
     }

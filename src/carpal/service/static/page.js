@@ -1,6 +1,6 @@
 // On every page: the dark room, and who is logged in.
 
-import { say, send, session } from "./common.js";
+import { announce, say, send, session } from "./common.js";
 
 const theme = document.getElementById("theme");
 
@@ -24,8 +24,11 @@ const logout = document.getElementById("logout");
 const who = document.getElementById("who");
 
 logout.addEventListener("click", async () => {
-  await send("/session", { method: "DELETE" });
-  location.assign("/login");
+  const answer = await send("/session", { method: "DELETE" }).catch(() => null);
+  if (answer?.ok) return location.assign("/login");
+  if (answer?.status === 401) return; // it is led there
+  who.textContent = say("still");
+  announce(say("still"));
 });
 
 // A login page has nobody to ask for yet.
