@@ -480,3 +480,29 @@ def test_a_reading_that_waits_shows_itself_when_it_is_there(page: Page, server: 
         ]
     page.goto(f"{busy[-1].headers['location']}/view")
     expect(page.locator(".age .months")).to_have_text(MONTHS)
+
+
+def test_nobody_waits_for_a_reading_that_was_deleted(page: Page, server: Server, small_hand: bytes) -> None:
+    def accepted(route: Route) -> None:
+        with server.client() as client:
+            reading = client.post(
+                "/readings?wait=60", files={"file": another(small_hand, 71)}, data={"sex": "F"}
+            ).json()
+            client.delete(f"/readings/{reading['id']}")
+        route.fulfill(status=202, headers={"location": f"/readings/{reading['id']}"}, json={})
+
+    page.route("**/readings?*", accepted, times=1)
+    page.goto("/")
+    choose(page, ("hand.png", another(small_hand, 70)))
+    film(page).get_by_role("radio", name="girl").check()
+    page.get_by_role("button", name="Read", exact=True).click()
+    expect(film(page).locator(".error")).to_have_text("there is no such reading")
+    page.get_by_role("button", name="Read", exact=True).click()
+    expect(film(page)).to_have_attribute("data-state", "done")
+    film(page).get_by_role("link", name="Show the reading").click()
+    expect(page.locator(".age .months")).to_be_visible()
+    queued = f"<section data-queued='{'0' * 32}'></section><script type='application/json' id='texts'>{{}}</script>"
+    script = "<script type='module' src='/static/reading.js'></script><div id='said'></div>"
+    page.route("**/view", lambda route: route.fulfill(content_type="text/html", body=queued + script), times=1)
+    page.goto(f"/readings/{'0' * 32}/view")
+    expect(page.get_by_text("There is no such reading")).to_be_visible()

@@ -144,6 +144,31 @@ def test_who_is_logged_out_loses_nothing_chosen(page: Page, tokens: dict[str, st
     expect(page.locator(".file")).to_have_attribute("data-state", "done")
 
 
+def test_who_is_logged_out_while_a_radiograph_waits_stays_on_the_page(
+    page: Page, tokens: dict[str, str], small_hand: bytes
+) -> None:
+    page.goto("/login")
+    log_in(page, tokens["reader"])
+    choose(page, ("hand.png", another(small_hand, 6)), ("other.png", another(small_hand, 7)))
+    page.get_by_role("radio", name="girl").first.check()
+
+    def expire(route: Route) -> None:
+        answer = route.fetch()
+        page.context.clear_cookies()
+        route.fulfill(response=answer, status=202)
+
+    page.route("**/readings?*", expire, times=1)
+    page.get_by_role("button", name="Read all 2").click()
+    expect(page.locator(".file .error").first).to_have_text(re.compile("You are logged out"))
+    expect(page.locator(".file")).to_have_count(2)
+    other = page.context.new_page()
+    other.goto("/login")
+    log_in(other, tokens["reader"])
+    expect(other.locator("#who")).to_be_visible()
+    page.get_by_role("button", name="Read all 2").click()
+    expect(page.locator(".file").first).to_have_attribute("data-state", "done")
+
+
 def test_a_tab_follows_who_has_logged_in_anew_in_another(page: Page, tokens: dict[str, str], small_hand: bytes) -> None:
     """Its proof is that of the session before: what it sends is taken all the same, and logging out is no pretence."""
     page.goto("/login")

@@ -43,12 +43,15 @@ export async function renewed() {
   return (await session())?.csrf !== before?.csrf;
 }
 
-/** fetch, with the proof that it comes from a page of ours; leads to the login where there is no session any more. */
-export async function send(address, options = {}) {
+/** fetch, with the proof that it comes from a page of ours; leads to the login where there is no session any more, but
+ * not with ``stay``, for what must not be lost. */
+export async function send(address, { stay = false, ...options } = {}) {
   let answer = await proven(address, options);
   if (answer.status === 403 && (await renewed())) answer = await proven(address, options); // logged in in another tab
   const ledToLogin = answer.redirected && new URL(answer.url).pathname === "/login"; // as whoever asks for a page is
-  if (answer.status === 401 || ledToLogin) location.assign(`/login?next=${encodeURIComponent(location.pathname)}`);
+  if (answer.status !== 401 && !ledToLogin) return answer;
+  forgetSession();
+  if (!stay) location.assign(`/login?next=${encodeURIComponent(location.pathname)}`);
   return answer;
 }
 
@@ -72,7 +75,7 @@ export async function whyNot(answer) {
 export async function translated(english) {
   if (language === "en") return { text: english, language };
   try {
-    const answer = await send("/said", { method: "POST", body: new URLSearchParams({ english }) });
+    const answer = await send("/said", { method: "POST", body: new URLSearchParams({ english }), stay: true });
     if (answer.ok) return await answer.json();
   } catch {
     // English is better than nothing.

@@ -1,6 +1,7 @@
 // One radiograph on its way: what is told of the child, sending it, and what came back.
 
-import { forgetSession, language, pause, poll, renewed, say, send, session, show, translated } from "./common.js";
+import { forgetSession, language, pause, poll, renewed, say, send, session, show } from "./common.js";
+import { translated, whyNot } from "./common.js";
 
 const TRIES = 20;
 const LATER = [408, 429, 503];
@@ -150,8 +151,7 @@ export class Film {
     try {
       await this.untilTaken();
     } catch {
-      this.complain({ text: say("offline"), language });
-      this.become("ready");
+      this.giveUp({ text: say("offline"), language });
     }
   }
 
@@ -196,21 +196,20 @@ export class Film {
   async answered(request) {
     if (request.status === 401) {
       forgetSession();
-      this.complain({ text: say("login"), language }); // to lead away would lose what was chosen
-      return this.become("ready");
+      return this.giveUp({ text: say("login"), language }); // to lead away would lose what was chosen
     }
     const body = JSON.parse(request.responseText || "{}");
     const where = request.getResponseHeader("location") ?? body.instance;
     if (!where) {
-      this.complain(await translated(body.detail ?? say("failed", { status: request.status })));
-      return this.become("ready");
+      return this.giveUp(await translated(body.detail ?? say("failed", { status: request.status })));
     }
     await this.untilRead(where);
   }
 
   async untilRead(where) {
     while (!this.removed) {
-      const answer = await poll(where);
+      const answer = await poll(where, { stay: true });
+      if ([401, 404].includes(answer.status)) return this.lost(answer);
       if (answer.ok) {
         const { state } = await answer.json();
         if (state !== "queued") return this.finish(where, state);
@@ -221,12 +220,24 @@ export class Film {
   }
 
   async finish(where, state) {
-    const answer = await send(`${where}/row`);
+    const answer = await send(`${where}/row`, { stay: true });
+    if (!answer.ok) return this.lost(answer);
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
     this.outcome.classList.remove("error");
     this.outcome.removeAttribute("lang");
     this.outcome.replaceChildren(...fresh.body.childNodes);
     this.become(state);
+  }
+
+  /** What was accepted is out of sight: nobody is logged in any more, or somebody has deleted it. */
+  async lost(answer) {
+    if (answer.status === 404) this.key = newKey(); // sent again it is another one
+    this.giveUp(answer.status === 401 ? { text: say("login"), language } : await whyNot(answer));
+  }
+
+  giveUp(said) {
+    this.complain(said);
+    this.become("ready");
   }
 
   complain(said) {

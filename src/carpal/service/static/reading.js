@@ -10,7 +10,8 @@ async function untilRead(id) {
   for (;;) {
     await pause(document.hidden ? 5 : 1);
     const answer = await poll(`/readings/${id}`).catch(() => null);
-    if (answer?.ok && (await answer.json()).state !== "queued") return location.reload();
+    const deleted = answer?.status === 404; // the page says so
+    if (deleted || (answer?.ok && (await answer.json()).state !== "queued")) return location.reload();
   }
 }
 
