@@ -222,6 +222,32 @@ def test_a_service_that_did_not_say_who_is_there_is_asked_again(page: Page, smal
     expect(film(page)).to_have_attribute("data-state", "done")
 
 
+@pytest.mark.parametrize("what", ["changed", "gone"])
+def test_a_file_that_cannot_be_read_any_more_is_named(page: Page, small_hand: bytes, tmp_path: Path, what: str) -> None:
+    file = tmp_path / "hand.png"
+    file.write_bytes(small_hand)
+    page.goto("/")
+    page.locator("html:not([inert]) #files").wait_for(state="attached")
+    page.locator("#files").set_input_files(file)
+    film(page).get_by_role("radio", name="girl").check()
+    if what == "changed":
+        file.write_bytes(another(small_hand, 11))
+    else:
+        file.unlink()
+    page.get_by_role("button", name="Read", exact=True).click()
+    expect(film(page).locator(".error")).to_have_text(re.compile("^This file cannot be read any more"))
+    expect(page.get_by_role("button", name="Read", exact=True)).to_be_enabled()
+
+
+def test_what_a_proxy_refuses_is_said_to_be_refused(page: Page, small_hand: bytes) -> None:
+    page.route("**/readings?*", lambda route: route.fulfill(status=413, content_type="text/html", body="<p>too large"))
+    page.goto("/")
+    choose(page, ("hand.png", small_hand))
+    film(page).get_by_role("radio", name="girl").check()
+    page.get_by_role("button", name="Read", exact=True).click()
+    expect(film(page).locator(".error")).to_have_text("The service answered with an error (413).")
+
+
 def test_what_is_removed_is_not_sent(page: Page, server: Server, small_hand: bytes) -> None:
     """Neither what waits for its turn nor what is on its way; pressed twice it is two at a time all the same."""
     held: list[Route] = []

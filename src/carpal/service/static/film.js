@@ -157,6 +157,7 @@ export class Film {
 
   async untilTaken() {
     for (let tries = 0; tries < TRIES; tries++) {
+      if (!(await this.readable())) return this.giveUp({ text: say("unreadable"), language });
       const answer = await this.upload().catch(() => null);
       if (this.removed) return;
       if (answer?.status === 403 && (await renewed())) continue;
@@ -166,6 +167,11 @@ export class Film {
       if (this.removed) return;
     }
     throw new Error("it is never taken");
+  }
+
+  /** A file that was changed or moved since, or a folder, is no answer that could come later. */
+  async readable() {
+    return this.file.slice(0, 1).arrayBuffer().then(() => true, () => false);
   }
 
   async countDown(key, seconds) {
@@ -198,7 +204,7 @@ export class Film {
       forgetSession();
       return this.giveUp({ text: say("login"), language }); // to lead away would lose what was chosen
     }
-    const body = JSON.parse(request.responseText || "{}");
+    const body = parsed(request.responseText);
     const where = request.getResponseHeader("location") ?? body.instance;
     if (!where) {
       return this.giveUp(await translated(body.detail ?? say("failed", { status: request.status })));
@@ -263,6 +269,15 @@ export class Film {
 /** Random also on a page without TLS, where browsers keep randomUUID to themselves. */
 function newKey() {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/** What stands in an answer; nothing where it is no JSON, as from a proxy. */
+function parsed(text) {
+  try {
+    return JSON.parse(text) ?? {};
+  } catch {
+    return {};
+  }
 }
 
 async function isDicom(file) {
