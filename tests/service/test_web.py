@@ -16,7 +16,7 @@ from .serving import Server, Start, another, until
 
 pytest.importorskip("playwright.sync_api", reason="needs pip install playwright")
 
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Dialog, Page, Route, expect
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -246,6 +246,29 @@ def test_what_a_proxy_refuses_is_said_to_be_refused(page: Page, small_hand: byte
     film(page).get_by_role("radio", name="girl").check()
     page.get_by_role("button", name="Read", exact=True).click()
     expect(film(page).locator(".error")).to_have_text("The service answered with an error (413).")
+
+
+def test_nobody_leaves_what_was_not_sent_by_mistake(page: Page, small_hand: bytes) -> None:
+    asked: list[str] = []
+
+    def stay(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        dialog.dismiss()
+
+    page.on("dialog", stay)
+    page.goto("/")
+    choose(page, ("hand.png", another(small_hand, 12)), ("other.png", another(small_hand, 13)))
+    film(page, 0).get_by_role("radio", name="girl").check()
+    film(page, 1).get_by_label("years").fill("9")
+    page.get_by_role("button", name="Read all 2").click()
+    expect(film(page, 0)).to_have_attribute("data-state", "done")
+    film(page, 0).get_by_role("link", name="Show the reading").click(no_wait_after=True)
+    until(lambda: page.evaluate("1") and asked == ["beforeunload"])
+    expect(film(page, 1).get_by_label("years")).to_have_value("9")
+    page.get_by_role("button", name="Remove: other.png").click()
+    film(page, 0).get_by_role("link", name="Show the reading").click()
+    expect(page.locator(".age .months")).to_be_visible()
+    assert asked == ["beforeunload"]
 
 
 def test_what_is_removed_is_not_sent(page: Page, server: Server, small_hand: bytes) -> None:

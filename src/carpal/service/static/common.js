@@ -16,7 +16,7 @@ export function announce(text) {
 
 let asked = null;
 
-/** {name, role, csrf} of whoever looks at the page; null where nobody is logged in. Throws where that is not told now. */
+/** {name, role, csrf} of whoever looks at the page; null where nobody is logged in. Throws where it is not told now. */
 export function session() {
   asked ??= fetch("/session", { headers: { accept: "application/json" } })
     .then((answer) => {

@@ -100,8 +100,9 @@ for (const button of document.querySelectorAll("button.take")) {
   });
 }
 
+// What was chosen and told of the children is nowhere else.
 addEventListener("beforeunload", (event) => {
-  if ([...films].some((film) => film.state === "sending")) event.preventDefault();
+  if ([...films].some((film) => ["ready", "sending"].includes(film.state))) event.preventDefault();
 });
 
 const who = await session().catch(() => undefined);
