@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -246,6 +247,27 @@ def test_what_a_proxy_refuses_is_said_to_be_refused(page: Page, small_hand: byte
     film(page).get_by_role("radio", name="girl").check()
     page.get_by_role("button", name="Read", exact=True).click()
     expect(film(page).locator(".error")).to_have_text("The service answered with an error (413).")
+
+
+def test_today_is_the_day_where_the_page_is_open(page: Page, server: Server, small_hand: bytes) -> None:
+    """A page that was open over night, or in a zone where it is tomorrow already, takes today's exposure."""
+    tomorrow, later = (date.today() + timedelta(days=days) for days in (1, 2))
+    page.goto("/")
+    choose(page, ("hand.png", another(small_hand, 14)))
+    row = film(page)
+    row.get_by_role("radio", name="girl").check()
+    row.get_by_label("Date of birth").fill("2017-03-01")
+    page.clock.set_fixed_time(datetime.combine(tomorrow, time(8)))
+    row.get_by_label("Date of exposure").fill(later.isoformat())
+    page.get_by_role("button", name="Read", exact=True).click()
+    expect(row.locator(".error")).to_have_text(re.compile("cannot be meant"))
+    row.get_by_label("Date of exposure").fill(tomorrow.isoformat())
+    page.get_by_role("button", name="Read", exact=True).click()
+    expect(row).to_have_attribute("data-state", "done")
+    page.goto("/worklist")
+    page.get_by_label("From").fill(tomorrow.isoformat())
+    page.get_by_role("button", name="Show").click()
+    expect(page.get_by_text("There is no such reading")).to_be_visible()
 
 
 def test_nobody_leaves_what_was_not_sent_by_mistake(page: Page, small_hand: bytes) -> None:

@@ -36,7 +36,7 @@ _YEARS = range(1971, 9999)  # whose midnights are moments everywhere
 @open_pages.get("/")
 def read_page(request: Request) -> Response:
     """Where radiographs are sent from."""
-    return page(request, "read", today=date.today().isoformat())
+    return page(request, "read")
 
 
 @open_pages.get("/login")
@@ -103,8 +103,7 @@ def _list_page(request: Request, filters: _Filters, code: str) -> Response:
     )
     found = hub_of(request).store.find(wanted)
     rows = [row_of(reading, texts) for reading in found.readings]
-    today = date.today().isoformat()
-    return page(request, "worklist", rows=rows, chosen=filters, code=code, next=found.next_seq, today=today)
+    return page(request, "worklist", rows=rows, chosen=filters, code=code, next=found.next_seq)
 
 
 def _midnight(day: date) -> float:

@@ -48,7 +48,15 @@ export class Film {
       event.target.removeAttribute("aria-invalid");
       if (event.target.type === "radio") this.form.querySelector(".menarche").hidden = this.sex() === "M";
     });
+    this.limitDates();
     if (/^image\/(png|jpeg|bmp)$/.test(this.file.type)) this.preview();
+  }
+
+  /** Up to today, which is another day than when the page was loaded, or than where the service runs. */
+  limitDates() {
+    const now = new Date();
+    const today = [now.getFullYear(), now.getMonth() + 1, now.getDate()].map((part) => String(part).padStart(2, "0"));
+    for (const field of this.form.querySelectorAll("[type=date]")) field.max = today.join("-");
   }
 
   /** What is not accepted yet is not sent any more. */
@@ -119,6 +127,7 @@ export class Film {
   }
 
   wrong() {
+    this.limitDates();
     const value = (name) => this.field(name).value;
     const aged = value("years") || value("months");
     if (!this.sex()) return [this.form.querySelector("[type=radio]"), "need.sex"];
