@@ -397,6 +397,22 @@ def test_the_work_list_finds_and_follows(
     expect(page.get_by_role("heading", level=1)).to_have_text("Child study-18")
 
 
+def test_a_search_that_fails_leaves_no_other_list(page: Page, history: dict[str, str]) -> None:
+    page.goto("/worklist")
+    expect(page.locator("tbody tr").first).to_be_visible()
+    page.route("**/worklist", lambda route: route.fulfill(status=503, json={"detail": "try again a little later"}))
+    page.get_by_label("Child").fill("study-17")
+    page.get_by_role("button", name="Show").click()
+    expect(page.locator("#results")).to_have_text("try again a little later")
+    expect(page.locator("#said")).to_have_text("")
+    page.unroute("**/worklist")
+    page.route("**/worklist", lambda route: route.abort())
+    page.get_by_role("button", name="Show").click()
+    expect(page.locator("#results")).to_have_text(re.compile("^The service does not answer"))
+    page.unroute("**/worklist")
+    expect(page.locator("tbody tr")).to_have_count(2)  # by itself
+
+
 def test_an_admin_deletes_after_a_question(page: Page, server: Server, small_hand: bytes) -> None:
     with server.client() as client:
         data = another(small_hand, 40)

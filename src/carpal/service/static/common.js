@@ -65,8 +65,9 @@ export function poll(address, options = {}) {
   return send(address, { ...options, headers: { ...options.headers, "x-polling": "1" } });
 }
 
-/** Why it was refused, in the language of the page; {text, language}. */
+/** Why it was refused, in the language of the page; {text, language}. Without an answer the service is away. */
 export async function whyNot(answer) {
+  if (!answer) return { text: say("offline"), language };
   const problem = await answer.json().catch(() => ({}));
   return translated(problem.detail ?? say("failed", { status: answer.status }));
 }

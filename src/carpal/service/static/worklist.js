@@ -1,6 +1,6 @@
 // The work list: kept up to date while somebody looks at it, and searched by a child's code, which never enters an address.
 
-import { announce, poll, say, send } from "./common.js";
+import { announce, poll, say, send, show, whyNot } from "./common.js";
 
 const SECONDS = 4;
 const form = document.getElementById("filters");
@@ -8,19 +8,28 @@ const code = document.getElementById("code");
 const results = document.getElementById("results");
 let cursor = new URLSearchParams(location.search).get("cursor") ?? "";
 
-/** The list as the server has it now; ``ask`` is send for a person, poll for the page itself. */
+/** The server's answer with the list as it is now; ``ask`` is send for a person, poll for the page itself. */
 async function fetched(ask) {
   const fields = new URLSearchParams(new FormData(form));
   fields.set("cursor", cursor);
-  let answer;
-  if (code.value.trim()) {
-    fields.set("code", code.value);
-    answer = await ask("/worklist", { method: "POST", body: fields });
-  } else {
-    answer = await ask(`/worklist?${fields}`);
-  }
-  if (!answer.ok) return null;
+  if (!code.value.trim()) return ask(`/worklist?${fields}`);
+  fields.set("code", code.value);
+  return ask("/worklist", { method: "POST", body: fields });
+}
+
+async function listOf(answer) {
   return new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("results");
+}
+
+/** What a person has asked for, or why it cannot be had: the list before must not pass for it. */
+async function look() {
+  const answer = await fetched(send).catch(() => null);
+  if (answer?.ok) return replace(await listOf(answer));
+  const told = document.createElement("p");
+  told.className = "card error";
+  told.setAttribute("role", "alert");
+  results.replaceChildren(told);
+  show(told, await whyNot(answer));
 }
 
 function rows(list) {
@@ -28,6 +37,7 @@ function rows(list) {
 }
 
 function replace(fresh) {
+  if (!fresh) return; // the login is on its way
   const focused = document.activeElement?.getAttribute("href");
   results.replaceChildren(...fresh.childNodes);
   if (focused) results.querySelector(`a[href="${CSS.escape(focused)}"]`)?.focus();
@@ -35,12 +45,13 @@ function replace(fresh) {
 
 async function refresh() {
   if (document.hidden || results.contains(document.activeElement?.closest("dialog"))) return;
-  const fresh = await fetched(poll).catch(() => null);
+  const answer = await fetched(poll).catch(() => null);
+  const fresh = answer?.ok ? await listOf(answer) : null;
   if (!fresh) return;
   const before = rows(results);
   const after = rows(fresh);
   const changed = [...after].filter(([id, state]) => before.get(id) !== state).length;
-  if (changed || before.size !== after.size) {
+  if (changed || before.size !== after.size || results.querySelector(".error")) {
     replace(fresh);
     if (changed) announce(say("changed", { count: changed }));
   }
@@ -51,9 +62,8 @@ form.addEventListener("submit", async (event) => {
   event.preventDefault();
   form.dataset.searched = "yes";
   cursor = "";
-  const fresh = await fetched(send);
-  if (fresh) replace(fresh);
-  announce(say("found", { count: rows(results).size }));
+  await look();
+  if (!results.querySelector(".error")) announce(say("found", { count: rows(results).size }));
 });
 
 results.addEventListener("click", async (event) => {
@@ -61,8 +71,7 @@ results.addEventListener("click", async (event) => {
   if (!link || !code.value.trim()) return;
   event.preventDefault();
   cursor = link.dataset.cursor;
-  const fresh = await fetched(send);
-  if (fresh) replace(fresh);
+  await look();
 });
 
 setInterval(refresh, 1000 * SECONDS);
