@@ -57,6 +57,14 @@ def history(server: Server, small_hand: bytes) -> dict[str, str]:
 
 
 @pytest.fixture
+def no_sex(server: Server, small_hand: bytes) -> str:
+    """The id of a reading that failed because nobody said the sex."""
+    with server.client() as client:
+        answer = client.post("/readings?wait=60", files={"file": another(small_hand, 80)})
+        return answer.headers["location"].removeprefix("/readings/")
+
+
+@pytest.fixture
 def page(browser: Browser, server: Server) -> Iterator[Page]:
     with looking(browser, server.url, viewport={"width": 1300, "height": 900}) as page:
         yield page
@@ -173,6 +181,31 @@ def test_a_reading_that_failed_for_want_of_the_sex_can_be_given_one(page: Page, 
     page.goto(f"/readings/{history['failed']}/view")
     page.get_by_role("button", name="Read again: girl").click()
     expect(page.locator(".age .months")).to_have_text(MONTHS)
+
+
+def test_what_is_pressed_twice_is_done_once_and_what_fails_says_so(page: Page, server: Server, no_sex: str) -> None:
+    asked: list[str] = []
+
+    def away(route: Route) -> None:
+        asked.append(route.request.method)
+        route.abort()
+
+    page.goto(f"/readings/{no_sex}/view")
+    page.route("**/again", away)
+    page.get_by_role("button", name="Read again: boy").click()
+    expect(page.locator("#again-error")).to_have_text(re.compile("^The service does not answer"))
+    page.unroute("**/again")
+    page.route(f"**/readings/{no_sex}", away)
+    page.get_by_role("button", name="Delete this reading").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete", exact=True).click()
+    expect(page.locator("#delete-error")).to_have_text(re.compile("^The service does not answer"))
+    page.keyboard.press("Escape")
+    assert asked == ["POST", "DELETE"]
+    with server.client() as client:
+        before = len(client.get("/readings?limit=200").json()["readings"])
+        page.get_by_role("button", name="Read again: girl").dblclick()
+        expect(page.locator(".age .months")).to_have_text(MONTHS)
+        assert len(client.get("/readings?limit=200").json()["readings"]) == before + 1
 
 
 def test_busy_and_broken_connections_are_borne(page: Page, server: Server, small_hand: bytes) -> None:

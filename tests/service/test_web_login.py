@@ -62,6 +62,13 @@ def test_a_token_leads_to_where_one_wanted_to_go(page: Page, tokens: dict[str, s
     expect(page).to_have_url(re.compile("/login[?]next="))
 
 
+def test_a_service_that_is_away_is_said_at_the_log_in(page: Page, tokens: dict[str, str]) -> None:
+    page.goto("/login")
+    page.route("**/session", lambda route: route.abort())
+    log_in(page, tokens["reader"])
+    expect(page.get_by_role("alert")).to_have_text(re.compile("^The service does not answer"))
+
+
 def test_no_other_place_is_led_to(page: Page, tokens: dict[str, str]) -> None:
     page.goto("/login?next=//evil.example/x")
     log_in(page, tokens["reader"])

@@ -27,6 +27,8 @@ form.addEventListener("submit", async (event) => {
     if (answer.status === 401) error.textContent = say("login.unknown");
     else if (seconds) error.textContent = say(answer.status === 429 ? "login.slow" : "login.later", { seconds });
     else error.textContent = say("failed", { status: answer.status });
+  } catch {
+    error.textContent = say("offline");
   } finally {
     button.disabled = false;
   }

@@ -20,9 +20,7 @@ async function save(link) {
   const status = document.getElementById("saving");
   status.textContent = say("saving");
   const answer = await send(link.href).catch(() => null);
-  if (!answer) {
-    status.textContent = say("offline");
-  } else if (!answer.ok) {
+  if (!answer?.ok) {
     show(status, await whyNot(answer));
   } else {
     const file = document.createElement("a");
@@ -34,17 +32,21 @@ async function save(link) {
   }
 }
 
+/** Asked once: pressed twice it would be read twice. */
 async function again(facts) {
-  const id = viewer.dataset.reading;
-  const answer = await send(`/readings/${id}/again`, { method: "POST", body: new URLSearchParams(facts) });
-  if (answer.ok) location.assign(`/readings/${(await answer.json()).id}/view`);
-  else show(document.getElementById("again-error"), await whyNot(answer));
+  const buttons = document.querySelectorAll("[data-again]");
+  for (const button of buttons) button.disabled = true;
+  const body = new URLSearchParams(facts);
+  const answer = await send(`/readings/${viewer.dataset.reading}/again`, { method: "POST", body }).catch(() => null);
+  if (answer?.ok) return location.assign(`/readings/${(await answer.json()).id}/view`);
+  for (const button of buttons) button.disabled = false;
+  show(document.getElementById("again-error"), await whyNot(answer));
 }
 
 async function remove(event) {
   event.preventDefault();
-  const answer = await send(`/readings/${viewer.dataset.reading}`, { method: "DELETE" });
-  if (answer.ok) location.assign("/worklist");
+  const answer = await send(`/readings/${viewer.dataset.reading}`, { method: "DELETE" }).catch(() => null);
+  if (answer?.ok) location.assign("/worklist");
   else show(document.getElementById("delete-error"), await whyNot(answer));
 }
 
