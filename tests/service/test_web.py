@@ -385,6 +385,24 @@ def test_the_radiograph_is_looked_at(page: Page, history: dict[str, str]) -> Non
     expect(page.locator("#evidence")).to_be_disabled()  # it is laid over the radiograph as it was given
 
 
+def test_a_picture_that_cannot_be_had_does_not_cover_the_other(page: Page, history: dict[str, str]) -> None:
+    page.route("**/prepared.png", lambda route: route.fulfill(status=410, json={"detail": "it is gone"}))
+    page.goto(f"/readings/{history['last']}/view")
+    expect(page.locator("#viewer")).to_have_attribute("data-shown", "radiograph.png")
+    page.get_by_role("button", name="As read").click()
+    expect(page.locator("#missing")).to_have_text("it is gone")
+    page.get_by_role("button", name="As given").click()
+    expect(page.locator("#missing")).to_have_text("")
+    page.goto(f"/readings/{history['refused']}/view")
+    expect(page.locator("#viewer")).to_have_attribute("data-shown", "radiograph.png")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.locator("#canvas").press("p")  # the network saw nothing of it
+    page.locator("#canvas").press("i")
+    expect(page.get_by_role("button", name="Invert")).to_have_attribute("aria-pressed", "true")
+    assert asked == []
+
+
 def test_mirrored_is_mirrored(page: Page, history: dict[str, str]) -> None:
     page.goto(f"/readings/{history['last']}/view")
     expect(page.locator("#viewer")).to_have_attribute("data-shown", "radiograph.png")

@@ -75,6 +75,8 @@ class Viewer {
 
   do(name) {
     const view = this.view;
+    if (!this.section.querySelector(`[data-do="${name}"]`)) return; // of a refused radiograph there is no other picture
+    if (this.source) this.section.querySelector("#missing").textContent = "";
     if (name === "window" || name === "move") this.tool = name;
     if (name === "mirror") this.set({ mirror: !view.mirror, x: -view.x });
     if (name === "invert") this.set({ invert: !view.invert });
