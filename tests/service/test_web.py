@@ -413,6 +413,32 @@ def test_mirrored_is_mirrored(page: Page, history: dict[str, str]) -> None:
     assert away < 60 < max(abs(a[0] - b[0]) for a, b in zip(row, mirrored, strict=True))
 
 
+@pytest.mark.parametrize("mirror", [False, True])
+def test_turned_is_turned_clockwise_about_the_middle(page: Page, history: dict[str, str], mirror: bool) -> None:
+    page.goto(f"/readings/{history['last']}/view")
+    expect(page.locator("#viewer")).to_have_attribute("data-shown", "radiograph.png")
+    canvas = page.locator("#canvas")
+    for key in ("m" if mirror else "0", "+", "+", "+", "+", "ArrowRight", "ArrowDown", "ArrowDown"):
+        canvas.press(key)
+    box = canvas.bounding_box()
+    assert box is not None
+    across, down = box["width"], box["height"]
+
+    def around(scale: float) -> list[list[int]]:
+        """At some distances above, right, below and left of the middle."""
+        ways = [(0, -1), (1, 0), (0, 1), (-1, 0)]
+        fars = [scale * far for far in (40, 80, 120, 160)]
+        return [[pixel(page, 0.5 + x * far / across, 0.5 + y * far / down)[0] for far in fars] for x, y in ways]
+
+    def apart(one: list[list[int]], other: list[list[int]]) -> int:
+        return sum(abs(a - b) for way, away in zip(one, other, strict=True) for a, b in zip(way, away, strict=True))
+
+    before = around(1)
+    canvas.press("r")
+    after = around(min(across / 512, down / 400) / min(across / 400, down / 512))  # it is fitted anew
+    assert apart(after, before[3:] + before[:3]) < apart(after, before[1:] + before[:1]) / 5
+
+
 def test_the_history_of_a_child(page: Page, history: dict[str, str]) -> None:
     page.goto(f"/readings/{history['last']}/view")
     page.get_by_role("link", name="history of study-17").click()

@@ -76,15 +76,26 @@ class Viewer {
   do(name) {
     const view = this.view;
     if (!this.section.querySelector(`[data-do="${name}"]`)) return; // of a refused radiograph there is no other picture
-    if (this.source) this.section.querySelector("#missing").textContent = "";
+    if (!this.source) return;
+    this.section.querySelector("#missing").textContent = "";
     if (name === "window" || name === "move") this.tool = name;
     if (name === "mirror") this.set({ mirror: !view.mirror, x: -view.x });
     if (name === "invert") this.set({ invert: !view.invert });
-    if (name === "turn") this.set({ turns: (view.turns + 1) % 4 });
+    if (name === "turn") this.turn();
     if (name === "reset") this.reset();
     if (name === "given" && this.name !== "radiograph.png") this.load("radiograph.png");
     if (name === "prepared" && this.name !== "prepared.png") this.load("prepared.png").then(() => this.mark());
     this.mark();
+  }
+
+  /** Clockwise as it is seen, and about what is in the middle; the mirror is drawn last. */
+  turn() {
+    const { view, stage } = this;
+    const scale = () => this.fit(stage.clientWidth, stage.clientHeight);
+    const [before, { x, y }] = [scale(), view];
+    this.set({ turns: (view.turns + (view.mirror ? 3 : 1)) % 4 });
+    const real = scale() / before;
+    this.set({ x: -y * real, y: x * real });
   }
 
   zoomAt(factor, x, y) {
