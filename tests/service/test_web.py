@@ -606,6 +606,25 @@ def test_a_dark_room_stays_dark(browser: Browser, server: Server) -> None:
         assert darkness(page) < 60
 
 
+def test_on_paper(browser: Browser, server: Server, history: dict[str, str]) -> None:
+    """A4 across with a margin of 1 cm, from a dark room: dark on white, every column, and no hand out of proportion."""
+    with looking(browser, server.url, color_scheme="dark", viewport={"width": 1046, "height": 718}) as page:
+        page.emulate_media(media="print", color_scheme="dark")
+        page.goto(f"/children/{history['child']}/view")
+        assert page.locator("html").get_attribute("data-theme") == "dark"
+        ink: str = page.evaluate("getComputedStyle(document.body).color")
+        assert sum(int(part) for part in re.findall(r"\d+", ink)[:3]) < 150
+        expect(page.get_by_role("columnheader")).to_have_count(8)
+        reach, edge = page.evaluate(
+            """() => [document.querySelector(".list").getBoundingClientRect().right,
+                document.querySelector(".history > .card:last-child").getBoundingClientRect().right]"""
+        )
+        assert reach <= edge
+        page.goto(f"/readings/{history['last']}/view")
+        # Nothing is drawn anew for paper: the canvas keeps the pixels that it has on the screen.
+        expect(page.locator("#canvas")).to_have_css("object-fit", "contain")
+
+
 def test_in_german(browser: Browser, server: Server, history: dict[str, str]) -> None:
     with looking(browser, server.url, locale="de-DE") as page:
         page.goto(f"/readings/{history['last']}/view")
