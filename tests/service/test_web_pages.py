@@ -8,12 +8,16 @@ from importlib import resources
 from pathlib import Path
 
 import httpx
+import numpy as np
 import pytest
 
 import carpal
+from carpal.errors import InvalidArgument, UnreadableRadiograph
+from carpal.radiograph import read_radiograph
 from carpal.report.texts import Texts, languages
+from carpal.service.facts import Facts, check_code, check_told
 
-from .browsing import no_hand
+from .browsing import no_hand, png
 from .serving import Server, Start, another
 from .serving import carpal as run
 
@@ -82,6 +86,27 @@ def test_scripts_say_only_what_is_there() -> None:
                 assert f"js.{key}" in texts, f"{path.name}: {key}"
 
 
+def said_to_children_that_cannot_be() -> list[str]:
+    said = []
+    weights = ({"weight_kg": 0.1}, {"weight_kg": 5000}, {"height_cm": 130, "weight_kg": 200})
+    for wrong in ({"height_cm": 300}, {"height_cm": 1.3}, *weights):
+        with pytest.raises(InvalidArgument) as refused:
+            check_told("F", None, Facts(**wrong))
+        said.append(str(refused.value))
+    with pytest.raises(InvalidArgument) as refused:
+        check_code("\n")
+    return [*said, str(refused.value)]
+
+
+def said_of_files_that_are_none() -> list[str]:
+    said = []
+    for data in (b"MZ", b"%PDF-1.4", b"\x89PNG\r\n\x1a\n", bytes(128) + b"DICM", png(np.zeros((8, 8), np.uint8))):
+        with pytest.raises(UnreadableRadiograph) as refused:
+            read_radiograph(data)
+        said.append(str(refused.value))
+    return said
+
+
 def test_what_the_service_says_no_with_is_german_too() -> None:
     texts = Texts("de", "carpal.service")
     for english in (
@@ -90,12 +115,23 @@ def test_what_the_service_says_no_with_is_german_too() -> None:
         "12 radiographs are waiting already: try again a little later",
         "a height of 51.6 cm at 9 y 0 mo cannot be meant, it looks like inches: give centimetres",
         "the child's sex is needed and the file does not say it: give F or M",
+        *said_to_children_that_cannot_be(),
+        *said_of_files_that_are_none(),
     ):
         assert texts.sentence(english).language == "de", english
     assert (
         "51,6 cm mit 9\u00a0J."
         in texts.sentence("a height of 51.6 cm at 9 y 0 mo cannot be meant: give centimetres").text
     )
+
+
+def test_too_large_is_said_in_german(start: Start) -> None:
+    with start("--max-mib", 1).client() as client:
+        answer = client.post("/readings", files={"file": bytes(2**21)}, data={"sex": "F"})
+        english = answer.json()["detail"]
+        told = client.post("/said", data={"english": english}, headers={"accept-language": "de"}).json()
+    assert (answer.status_code, told["language"]) == (413, "de")
+    assert "höchstens 1 MiB" in told["text"]
 
 
 @pytest.mark.parametrize("path", [*PAGES, *LOADED], ids=lambda path: path.name)
