@@ -571,6 +571,24 @@ def test_no_page_is_wider_than_its_window(
             assert too_wide(page) == [], place
 
 
+@pytest.mark.parametrize("width", [360, 1280])
+def test_a_code_of_one_long_word_makes_no_page_wider(
+    browser: Browser, server: Server, small_hand: bytes, width: int
+) -> None:
+    with server.client() as client:
+        facts = {"sex": "F", "age_months": "100", "child": "W" * 64}
+        answer = client.post("/readings?wait=60", files={"file": another(small_hand, width)}, data=facts)
+        where = answer.headers["location"]
+        child = client.get(where).json()["child"]["id"]
+    with looking(browser, server.url, viewport={"width": width, "height": 800}) as page:
+        for place in ("/worklist", f"{where}/view", f"/children/{child}/view"):
+            page.goto(place)
+            assert too_wide(page) == [], place
+            if place == "/worklist":
+                list_ = page.locator(".scroll")
+                assert list_.evaluate("(list) => list.scrollWidth <= list.clientWidth")
+
+
 @pytest.mark.parametrize("mode", ["light", "dark"])
 def test_axe_finds_nothing_serious(
     browser: Browser, server: Server, history: dict[str, str], small_hand: bytes, mode: str
