@@ -474,6 +474,16 @@ def test_the_work_list_finds_and_follows(
     expect(page.get_by_role("heading", level=1)).to_have_text("Child study-18")
 
 
+def test_a_list_that_is_brought_up_to_date_keeps_the_focus(page: Page, server: Server, history: dict[str, str]) -> None:
+    page.goto("/worklist")
+    for number, place in enumerate((f'a[href="/readings/{history["last"]}/view"]', ".scroll")):
+        page.locator(place).focus()
+        with server.client() as client:
+            where = client.post("/readings?wait=60", files={"file": no_hand(90 + number)}, data={"sex": "M"})
+        expect(page.locator(f'tr[data-id="{where.json()["instance"][-32:]}"]')).to_be_visible()  # by itself
+        expect(page.locator(place)).to_be_focused()
+
+
 def test_a_search_that_fails_leaves_no_other_list(page: Page, history: dict[str, str]) -> None:
     page.goto("/worklist")
     expect(page.locator("tbody tr").first).to_be_visible()

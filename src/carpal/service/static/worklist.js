@@ -38,9 +38,10 @@ function rows(list) {
 
 function replace(fresh) {
   if (!fresh) return; // the login is on its way
-  const focused = document.activeElement?.getAttribute("href");
+  const held = results.contains(document.activeElement) ? document.activeElement : null;
+  const link = held?.getAttribute("href");
   results.replaceChildren(...fresh.childNodes);
-  if (focused) results.querySelector(`a[href="${CSS.escape(focused)}"]`)?.focus();
+  if (held) results.querySelector(link ? `a[href="${CSS.escape(link)}"]` : ".scroll")?.focus();
 }
 
 async function refresh() {
