@@ -403,6 +403,28 @@ def test_a_picture_that_cannot_be_had_does_not_cover_the_other(page: Page, histo
     assert asked == []
 
 
+def test_the_last_finger_of_a_pinch_changes_no_window(page: Page, history: dict[str, str]) -> None:
+    page.goto(f"/readings/{history['last']}/view")
+    expect(page.locator("#viewer")).to_have_attribute("data-shown", "radiograph.png")
+    window = [page.locator(name).input_value() for name in ("#centre", "#width")]
+    page.evaluate(
+        """() => {
+            const canvas = document.getElementById("canvas");
+            canvas.setPointerCapture = () => {};  // there are no such fingers
+            const touch = (kind, finger, x, y) => canvas.dispatchEvent(new PointerEvent(`pointer${kind}`,
+                { pointerId: finger, clientX: x, clientY: y, button: kind === "move" ? -1 : 0, bubbles: true }));
+            touch("down", 1, 200, 200);
+            touch("down", 2, 300, 300);
+            touch("move", 2, 400, 400);
+            touch("up", 2, 400, 400);
+            touch("move", 1, 150, 150);
+            touch("up", 1, 150, 150);
+        }"""
+    )
+    expect(page.locator("#zoom")).to_have_value("200")
+    assert [page.locator(name).input_value() for name in ("#centre", "#width")] == window
+
+
 def test_mirrored_is_mirrored(page: Page, history: dict[str, str]) -> None:
     page.goto(f"/readings/{history['last']}/view")
     expect(page.locator("#viewer")).to_have_attribute("data-shown", "radiograph.png")

@@ -203,7 +203,8 @@ class Viewer {
     this.canvas.focus({ preventScroll: true });
     this.canvas.setPointerCapture(event.pointerId);
     this.pointers.set(event.pointerId, [event.clientX, event.clientY]);
-    this.moving = event.button !== 0 || event.shiftKey || this.tool === "move";
+    // The finger that stays after a pinch moves the radiograph: it must not change the window by chance.
+    this.moving = this.pointers.size > 1 || event.button !== 0 || event.shiftKey || this.tool === "move";
   }
 
   move(event) {
