@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+from datetime import datetime
 from importlib import resources
 from pathlib import Path
 
@@ -225,6 +226,15 @@ def test_the_work_list_has_pages(client: httpx.Client, small_hand: bytes) -> Non
         "cursor=x",
     ):
         assert client.get(f"/worklist?{wrong}").status_code in (404, 422), wrong
+
+
+def test_a_time_says_its_zone(client: httpx.Client, small_hand: bytes) -> None:
+    """The service's, which need not be that of whoever looks at the page."""
+    told = {"files": {"file": another(small_hand, 40)}, "data": {"sex": "M"}}
+    place = client.post("/readings?wait=60", **told).headers["location"]  # type: ignore[arg-type]
+    zone = datetime.now().astimezone().tzname()
+    for path in ("/worklist", f"{place}/view"):
+        assert re.search(rf"\d{{4}}-\d\d-\d\d \d\d:\d\d {zone}\b", client.get(path).text), path
 
 
 def test_the_same_file_is_read_once_more(client: httpx.Client) -> None:

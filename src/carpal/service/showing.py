@@ -100,7 +100,7 @@ def row_of(reading: StoredReading, texts: Texts) -> Row:
     return Row(
         id=reading.id,
         state=reading.state,
-        when=accepted.strftime("%Y-%m-%d %H:%M"),
+        when=accepted.strftime("%Y-%m-%d %H:%M %Z"),  # a container's zone is another than theirs who look
         moment=accepted.isoformat(timespec="seconds"),
         sex="" if sex is None else texts.say(f"sex.{sex}"),
         age="" if age is None else texts.age(age),
