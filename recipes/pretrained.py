@@ -17,7 +17,7 @@ def main(run: str, out: Path) -> None:
     network, content = load_checkpoint(run)
     weights = {k: v.half() if v.is_floating_point() else v for k, v in network.state_dict().items()}
     config = {**content["config"], "data": "", "split": "", "init": Path(content["config"]["init"]).name}
-    torch.save({"weights": weights, "config": config, "metrics": content["metrics"]}, out)
+    torch.save({"weights": weights, "scale": network.scale, "config": config, "metrics": content["metrics"]}, out)
     print(f"{out}: {out.stat().st_size / 1e6:.1f} MB, validation MAE {content['metrics']['validation_mae']:.2f} months")
 
 

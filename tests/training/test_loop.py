@@ -24,7 +24,7 @@ from carpal.training.batches import draw_epoch, train_batches
 from carpal.training.config import TrainConfig, config_from_dict, read_config
 from carpal.training.loop import Trainer, parameter_groups
 from carpal.training.network import BoneAgeNetwork, NetworkConfig
-from carpal.training.run import RunFolder, load_checkpoint
+from carpal.training.run import RunFolder, load_checkpoint, scale_of
 from carpal.training.team import Team, join_team
 from carpal.training.train import prepare_sides, train
 
@@ -171,6 +171,29 @@ def test_a_checkpoint_gives_back_the_network(tiny_run: Path, tmp_path: Path) -> 
         load_checkpoint(tmp_path)
     with pytest.raises(TrainingError, match="train first"):
         load_checkpoint(tmp_path / "nowhere")
+
+
+def test_grey_values_stay_scaled_as_a_run_began(tiny_run: Path, phantom_set: Path, tmp_path: Path) -> None:
+    """Whatever this version would choose for the backbone's name."""
+    shutil.copytree(tiny_run, tmp_path / "run")
+    for name in ("best.pt", "last.pt"):
+        content = torch.load(tmp_path / "run" / name, weights_only=True)
+        torch.save(content | {"scale": (0.3, 0.7)}, tmp_path / "run" / name)
+    assert load_checkpoint(tmp_path / "run")[0].scale == (0.3, 0.7)
+
+    config = read_config(tmp_path / "run")
+    sides = prepare_sides(config, tmp_path / "cache", run=tmp_path / "run")
+    trainer = Trainer(config, sides.train, sides.validation, RunFolder(tmp_path / "run"))
+    trainer._resume()
+    assert trainer.network.scale == trainer._average.scale == (0.3, 0.7)
+
+    begun = replace(config, init=str(tmp_path / "run"), epochs=1)
+    train(begun, prepare_sides(begun, tmp_path / "cache"), tmp_path / "next")
+    assert load_checkpoint(tmp_path / "next")[0].scale == (0.3, 0.7)
+
+    # Checkpoints that do not say it are older: it went by the name then.
+    assert scale_of({}, BoneAgeNetwork(NetworkConfig(backbone="mobilenetv3_small_050"))) == (0.5, 0.5)
+    assert scale_of({}, BoneAgeNetwork(NetworkConfig(backbone="resnet18"))) == (0.449, 0.226)
 
 
 def test_a_run_can_start_from_another(tiny_run: Path, phantom_set: Path, tmp_path: Path) -> None:

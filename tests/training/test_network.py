@@ -78,6 +78,22 @@ def test_a_new_backbone_is_one_decorated_function() -> None:
         del BACKBONES["mean_only"]
 
 
+@pytest.mark.parametrize(
+    ("name", "scale"),
+    [
+        ("resnet50", (0.449, 0.226)),
+        ("mobilenetv3_large_100", (0.449, 0.226)),
+        ("tf_efficientnetv2_b0", (0.449, 0.226)),
+        ("efficientnet_lite0", (0.5, 0.5)),
+        ("inception_v3", (0.5, 0.5)),
+        ("vit_tiny_patch16_224", (0.5, 0.5)),
+    ],
+)
+def test_grey_values_are_scaled_as_the_weights_of_that_name_were_trained(name: str, scale: tuple[float, float]) -> None:
+    kind = find_backbone(name)
+    assert (kind.mean, kind.std) == pytest.approx(scale, abs=1e-9)
+
+
 def test_an_unknown_backbone_is_named_in_the_error() -> None:
     with pytest.raises(InvalidArgument, match="resnet5000"):
         find_backbone("resnet5000")

@@ -19,10 +19,10 @@ from torch import nn
 
 from carpal.errors import InvalidArgument, TrainingError, WeightsUnavailable
 
-__all__ = ["BACKBONES", "Backbone", "backbone", "build_backbone", "freeze_layers", "initialise"]
+__all__ = ["BACKBONES", "Backbone", "backbone", "build_backbone", "former_scale", "freeze_layers", "initialise"]
 
-IMAGENET = (0.449, 0.226)  # grey mean and spread of ImageNet
-HALF = (0.5, 0.5)  # what TensorFlow's networks expect
+_IMAGENET = (0.449, 0.226)  # grey mean and spread of ImageNet
+_HALF = (0.5, 0.5)
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Backbone:
 BACKBONES: dict[str, Backbone] = {}
 
 
-def backbone(name: str, normalise: tuple[float, float] = HALF, *, bf16_on_cpu: bool = False) -> Callable:
+def backbone(name: str, normalise: tuple[float, float] = _HALF, *, bf16_on_cpu: bool = False) -> Callable:
     """Decorator: registers a function that makes a network giving (N, ``num_features``)."""
 
     def register(make: Callable[[], nn.Module]) -> Callable[[], nn.Module]:
@@ -133,9 +133,19 @@ def find_backbone(name: str) -> Backbone:
         close = timm.list_models(f"*{name.split('_')[0]}*")[:5]
         hint = f"; timm has {', '.join(close)}" if close else ""
         raise InvalidArgument(f"there is no backbone {name!r}: use {', '.join(BACKBONES)} or any name of timm's{hint}")
-    half = timm_name.startswith(("tf_", "inception")) or "mobilenetv3" in timm_name
     make = lambda: timm.create_model(timm_name, pretrained=False, num_classes=0)  # noqa: E731
-    return Backbone(make, *(HALF if half else IMAGENET), bf16_on_cpu=timm_name.startswith(_DENSE))
+    trained_on = timm.get_pretrained_cfg(timm_name)
+    mean, std = (round(sum(v) / len(v), 3) for v in (trained_on.mean, trained_on.std))  # of three colours, in grey
+    return Backbone(make, mean, std, bf16_on_cpu=timm_name.startswith(_DENSE))
+
+
+def former_scale(name: str) -> tuple[float, float]:
+    """``mean`` and ``std`` of checkpoints that do not say theirs: they were guessed by the name then."""
+    if name in BACKBONES:
+        return BACKBONES[name].mean, BACKBONES[name].std
+    timm_name = _TIMM_NAMES.get(name, name)
+    half = timm_name.startswith(("tf_", "inception")) or "mobilenetv3" in timm_name
+    return _HALF if half else _IMAGENET
 
 
 def build_backbone(name: str) -> nn.Module:

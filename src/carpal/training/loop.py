@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -27,7 +27,7 @@ from carpal.training.batches import Batch, plain_batches, train_batches
 from carpal.training.cache import PreparedCache
 from carpal.training.config import TrainConfig
 from carpal.training.network import BoneAgeNetwork, ClassesHead
-from carpal.training.run import RunFolder, load_weights
+from carpal.training.run import RunFolder, load_weights, scale_of
 from carpal.training.team import Team
 from carpal.training.validation import run_recipe
 
@@ -109,7 +109,7 @@ class Trainer:
             losses.append(self.step(epoch * self.steps + step, batch))
             if self.team.leads:
                 after_step(epoch, step + 1, self.steps, float(np.mean(losses[-50:])))
-        for network in (self.network, self.averaged.module):
+        for network in (self.network, self._average):
             self.team.average_statistics(network)
             self.team.check_equal(network)
         return float(np.mean(losses))
@@ -145,7 +145,7 @@ class Trainer:
 
     def _finish_epoch(self, epoch: int, loss: float, seconds: float) -> None:
         row = {"epoch": epoch + 1, "train_loss": loss, "seconds": seconds}
-        kept = mixed(self.averaged.module, self.start, self.config.start_share)
+        kept = mixed(self._average, self.start, self.config.start_share)
         row = self.team.share(row | self._validate(kept) if self.team.leads else row)
         row["learning_rate"] = self.config.learning_rate * self._rate((epoch + 1) * self.steps - 1)
         best = min((r["validation_mae"] for r in self.history), default=math.inf)
@@ -157,6 +157,7 @@ class Trainer:
         state = {
             "network": self.network.state_dict(),
             "averaged": self.averaged.state_dict(),
+            "scale": self.network.scale,
             "optimiser": self.optimiser.state_dict(),
             "history": self.history,
         }
@@ -173,6 +174,10 @@ class Trainer:
                 row[f"validation_mae_{group}"] = float(np.abs(errors[of_group]).mean())
         return row
 
+    @property
+    def _average(self) -> BoneAgeNetwork:
+        return cast(BoneAgeNetwork, self.averaged.module)
+
     def _should_stop(self) -> bool:
         if not self.config.patience or not self.history:
             return False
@@ -184,6 +189,7 @@ class Trainer:
         if state is None:
             return
         self.network.load_state_dict(state["network"])
+        self.network.scale = self._average.scale = scale_of(state, self.network)
         self.averaged.load_state_dict(state["averaged"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.history = list(state["history"])
@@ -211,7 +217,7 @@ def _try_size(network: BoneAgeNetwork, config: TrainConfig) -> None:
         raise InvalidArgument(f"{config.network.backbone} cannot take radiographs of {config.size} px") from error
 
 
-def mixed(network: nn.Module, start: dict[str, torch.Tensor], share: float) -> nn.Module:
+def mixed(network: BoneAgeNetwork, start: dict[str, torch.Tensor], share: float) -> BoneAgeNetwork:
     """A copy of ``network`` with weights and running statistics ``share`` of the way back to ``start``."""
     copy = deepcopy(network)
     for name, tensor in copy.state_dict().items():

@@ -56,6 +56,15 @@ class BoneAgeNetwork(nn.Module):
         )
         self.head = _HEADS[config.target](config.hidden)
 
+    @property
+    def scale(self) -> tuple[float, float]:
+        """Mean and spread by which the grey values are scaled: those of the weights it began with."""
+        return self.mean, self.std
+
+    @scale.setter
+    def scale(self, mean_std: tuple[float, float]) -> None:
+        self.mean, self.std = mean_std
+
     def features(self, images: torch.Tensor) -> torch.Tensor:
         """(N, F) pooled image features, before sex is known."""
         grey = (images - self.mean) / self.std

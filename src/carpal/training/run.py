@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 
 try:
     import fcntl
@@ -23,12 +22,12 @@ except ImportError:  # Windows has no advisory locks of this kind
 from carpal import __version__
 from carpal.errors import TrainingError, WeightsUnavailable
 from carpal.files import replacing
-from carpal.training.backbones import initialise
+from carpal.training.backbones import former_scale, initialise
 from carpal.training.config import TrainConfig
 from carpal.training.network import BoneAgeNetwork, NetworkConfig
 from carpal.training.splits import Split, read_split, write_split
 
-__all__ = ["RunFolder", "load_checkpoint", "load_weights"]
+__all__ = ["RunFolder", "load_checkpoint", "load_weights", "scale_of"]
 
 
 class RunFolder:
@@ -104,10 +103,10 @@ class RunFolder:
         with replacing(self.path / name, durable=True) as part:  # an epoch of work: the power may fail
             torch.save(values, part)
 
-    def save_best(self, network: nn.Module, config: TrainConfig, metrics: dict[str, float]) -> None:
+    def save_best(self, network: BoneAgeNetwork, config: TrainConfig, metrics: dict[str, float]) -> None:
         """The weights that are kept, with what is needed to use them."""
         weights = {k: v.cpu().contiguous() for k, v in network.state_dict().items()}
-        content = {"weights": weights, "config": _plain(config.to_dict()), "metrics": metrics}
+        content = {"weights": weights, "scale": network.scale, "config": _plain(config.to_dict()), "metrics": metrics}
         self._save("best.pt", content)
 
     def save_last(self, state: dict[str, Any], history: list[dict[str, float]]) -> None:
@@ -200,9 +199,16 @@ def load_checkpoint(path: str | Path) -> tuple[BoneAgeNetwork, dict[str, Any]]:
         content = torch.load(file, map_location="cpu", weights_only=True)
         network = BoneAgeNetwork(NetworkConfig(**content["config"]["network"]))
         network.load_state_dict(content["weights"])
+        network.scale = scale_of(content, network)
     except Exception as error:
         raise TrainingError(f"{file}: not a checkpoint of this version of carpal ({type(error).__name__})") from error
     return network.eval(), content
+
+
+def scale_of(content: dict[str, Any], network: BoneAgeNetwork) -> tuple[float, float]:
+    """By what the grey values were scaled for the weights of a checkpoint."""
+    mean, std = content.get("scale") or former_scale(network.config.backbone)
+    return float(mean), float(std)
 
 
 def load_weights(network: BoneAgeNetwork, init: str, *, whole: bool = False) -> str:
@@ -226,5 +232,6 @@ def load_weights(network: BoneAgeNetwork, init: str, *, whole: bool = False) -> 
     if whole and len(fitting) < len(own):
         raise WeightsUnavailable(f"--init {init} is another network, so no part of it is kept: --start-share 0")
     network.load_state_dict(fitting, strict=False)
+    network.scale = other.scale
     seen = f"{content['config']['recipe']} at {content['config']['size']} rows"  # another one is allowed, not unsaid
     return f"run {path.name}, which saw {seen}: {len(fitting)} of {len(own)} tensors"
