@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import date, timedelta
+from pathlib import Path
 from xml.etree import ElementTree
 
 import httpx
@@ -75,6 +76,18 @@ def test_the_header_says_when_the_study_was(client: httpx.Client, phantom_dicom:
     assert stated["age_origin"] == "header"
     [found] = client.get("/readings", params={"sex": "M", "limit": 1}).json()["readings"]
     assert (found["id"], found["sex"]) == (stated["id"], None)
+
+
+def test_what_must_be_seen_of_an_age_stands_beside_the_reading_and_on_its_page(
+    client: httpx.Client, phantom_dicom: Path
+) -> None:
+    odd = send(client, phantom_dicom.read_bytes(), age_months="60")
+    (note,) = [note for note in odd.json()["reading"]["notes"] if "the header says" in note]
+    assert "the age given is 5 y 0 mo" in note
+    page = client.get(f"{odd.headers['location']}/view", headers={"accept": "text/html"}).text
+    assert page.count("check which is right") == 1
+    fits = send(client, phantom_dicom.read_bytes()).json()
+    assert not any("the header says" in note for note in fits["reading"]["notes"])
 
 
 @pytest.mark.parametrize(

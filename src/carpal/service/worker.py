@@ -95,11 +95,14 @@ def _read(reader: Reader, job: Job) -> Outcome:
     radiograph = read_radiograph(job.path.read_bytes())
     header = Header(radiograph.sex, radiograph.age_months, radiograph.study_date)
     try:
-        describe(radiograph, job.given)  # refuses what is told of a child that the header makes impossible
+        described = describe(radiograph, job.given)  # refuses what is told that the header makes impossible
         reading = reader.read(radiograph, job.given.sex, accept_anything=job.accept_anything)
     except RefusedRadiograph as refusal:
         return Outcome("refused", None, problem_of(refusal), reader.digest, header)
     except InvalidArgument as error:
         return Outcome("failed", None, problem_of(error), reader.digest, header)
-    result = reading.to_dict() | {"distribution": [float(mass) for mass in reading.distribution]}
+    result = reading.to_dict() | {
+        "notes": [*reading.notes, *described.notes],  # also what must be seen of the child's age
+        "distribution": [float(mass) for mass in reading.distribution],
+    }
     return Outcome("done", result, None, reader.digest, header)
