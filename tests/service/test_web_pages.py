@@ -189,6 +189,33 @@ def test_pages_are_for_whoever_may_see_readings(start: Start) -> None:
         assert "There is no such reading" in absent.text
 
 
+BROWSER = {"accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", "accept-language": "de"}
+
+
+@pytest.mark.parametrize(
+    "path", ["/nonsense", "/readings/abc/view", f"/readings/{'0' * 32}", f"/readings/{'0' * 32}/report.html"]
+)
+def test_a_browser_is_told_on_a_page_that_there_is_nothing_and_a_program_in_json(
+    client: httpx.Client, path: str
+) -> None:
+    answer = client.get(path, headers=BROWSER)
+    assert (answer.status_code, answer.headers["content-type"]) == (404, "text/html; charset=utf-8")
+    assert language_of(answer) == "de" and "/worklist" in answer.text
+    answer = client.get(path, headers={"accept": "*/*"})
+    assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
+
+
+def test_a_browser_without_a_session_is_led_to_the_log_in_from_a_document_too(start: Start) -> None:
+    server = start()
+    run("serve", "token", "add", "ward", "--data", server.data)
+    path = f"/readings/{'0' * 32}/report.html"
+    with server.client() as nobody:
+        answer = nobody.get(f"{path}?lang=de", headers=BROWSER)
+        assert (answer.status_code, answer.headers["location"]) == (303, f"/login?next={path}")
+        assert nobody.get("/a&b/ä", headers=BROWSER).headers["location"] == "/login?next=/a%26b/%C3%A4"
+        assert nobody.get(path).status_code == nobody.post("/readings", headers=BROWSER).status_code == 401
+
+
 def test_a_code_is_text_and_stands_in_no_address(client: httpx.Client, small_hand: bytes) -> None:
     code = "<b onclick=x>study & 9</b>"
     facts = {"sex": "F", "age_months": "100", "child": code}

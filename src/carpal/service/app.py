@@ -14,7 +14,7 @@ from starlette.routing import Match
 from starlette.types import ASGIApp
 
 from carpal import __version__
-from carpal.errors import CarpalError, InvalidArgument
+from carpal.errors import CarpalError, InvalidArgument, NotFound
 from carpal.service.documents import router as documents
 from carpal.service.envelope import MISTAKE, Envelope, problem_headers
 from carpal.service.guard import Guard
@@ -26,7 +26,7 @@ from carpal.service.login import entrance
 from carpal.service.login import router as sessions
 from carpal.service.pages import open_pages, pages
 from carpal.service.problems import problem_of
-from carpal.service.render import ToLogin
+from carpal.service.render import ToLogin, problem_page, wants_page
 from carpal.service.routes import public
 from carpal.service.routes import router as readings
 from carpal.service.sessions import Sessions
@@ -72,12 +72,16 @@ def create_app(hub: Hub) -> ASGIApp:
     return Envelope(guarded, hub.metrics, tls=hub.settings.tls_cert is not None)
 
 
-def _refused(_: Request, error: Exception) -> JSONResponse:
+def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, CarpalError)
+    if wants_page(request.scope):  # such as a report's, which opens in a window of its own
+        answer = problem_page(request, error)
+        answer.headers.update(problem_headers(error))
+        return answer
     return JSONResponse(problem_of(error), error.http_status, problem_headers(error), media_type=_TYPE)
 
 
-def _invalid(request: Request, error: Exception) -> JSONResponse:
+def _invalid(request: Request, error: Exception) -> Response:
     """What was wrong and where, never what was sent."""
     assert isinstance(error, RequestValidationError)
     return _refused(request, InvalidArgument(invalid_sentence(error.errors())))
@@ -88,15 +92,17 @@ def _gone(_: Request, __: Exception) -> Response:
     return Response(status_code=_HUNG_UP)
 
 
-def _mistake(request: Request, _: Exception) -> JSONResponse:
+def _mistake(request: Request, _: Exception) -> Response:
     """Of carpal's own; starlette then hands it on to ``envelope``, which logs it."""
     return _refused(request, CarpalError(MISTAKE))
 
 
-def _plain(request: Request, error: Exception) -> JSONResponse:
+def _plain(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if isinstance(error.__cause__, CarpalError):  # the guard's, while a body was read; fastapi takes it for a bad body
         return _refused(request, error.__cause__)
+    if error.status_code == 404 and wants_page(request.scope):
+        return problem_page(request, NotFound("there is no such page"))
     headers = dict(error.headers or {})
     if error.status_code == 405:
         headers["allow"] = ", ".join(sorted(_methods(request)))

@@ -9,7 +9,7 @@ from functools import cache
 from importlib import resources
 from pathlib import PurePosixPath
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -17,6 +17,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.routing import APIRoute
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from pydantic import BaseModel
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from carpal import __version__
@@ -25,7 +26,9 @@ from carpal.report.page import capital
 from carpal.report.texts import ENGLISH, Texts, languages
 from carpal.service.hub import Hub
 
-__all__ = ["PageRoute", "StaticFile", "ToLogin", "page", "static_files", "texts_of"]
+__all__ = [
+    "PageRoute", "StaticFile", "ToLogin", "page", "problem_page", "static_files", "texts_of", "wants_page",
+]  # fmt: skip
 
 _ROOM = "carpal.service"
 _COOKIE = "carpal_language"
@@ -58,9 +61,9 @@ class PageRoute(APIRoute):
             try:
                 return await handle(request)
             except CarpalError as error:
-                return _problem_page(request, error)
+                return problem_page(request, error)
             except RequestValidationError:
-                return _problem_page(request, NotFound("there is no such page"))
+                return problem_page(request, NotFound("there is no such page"))
 
         return answer
 
@@ -75,9 +78,14 @@ class ToLogin:
         try:
             await self._app(scope, receive, send)
         except Unauthenticated:
-            if scope["method"] != "GET" or not _PAGE.fullmatch(scope["path"]):
+            if not (wants_page(scope) or (scope["method"] == "GET" and _PAGE.fullmatch(scope["path"]))):
                 raise
-            await RedirectResponse(f"/login?next={scope['path']}", 303)(scope, receive, send)
+            await RedirectResponse(f"/login?next={quote(scope['path'])}", 303)(scope, receive, send)
+
+
+def wants_page(scope: Scope) -> bool:
+    """Whether a browser asks for something to show in its window, be it an address that somebody mistyped."""
+    return scope["method"] == "GET" and "text/html" in Headers(scope=scope).get("accept", "")
 
 
 @cache
@@ -131,7 +139,8 @@ def _in_language(request: Request, code: str) -> str:
     return f"?{request.url.include_query_params(lang=code).query}"
 
 
-def _problem_page(request: Request, error: CarpalError) -> HTMLResponse:
+def problem_page(request: Request, error: CarpalError) -> HTMLResponse:
+    """What a page says when it has to say no."""
     said = capital(texts_of(request).sentence(str(error)))
     return page(request, "problem", error.http_status, status=error.http_status, said=said)
 
