@@ -308,6 +308,12 @@ def test_a_size_the_network_cannot_take_is_refused_at_once(phantom_set: Path, tm
         train(config, sides, tmp_path / "run")
 
 
+def test_one_radiograph_is_too_few_to_train_on(phantom_set: Path, tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="one radiograph is too few"):
+        prepare_sides(tiny_config(phantom_set, limit=1), tmp_path / "cache")
+    assert len(prepare_sides(tiny_config(phantom_set, limit=2), tmp_path / "cache").train) == 2
+
+
 def test_want_of_memory_is_said_in_a_sentence(phantom_set: Path, tmp_path: Path) -> None:
     class Greedy(torch.nn.Module):
         num_features = 4

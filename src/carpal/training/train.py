@@ -58,6 +58,8 @@ def prepare_sides(
     for name, part in (("train", train_side), ("validate", validation_side)):
         if not len(part):
             raise DatasetError(f"{config.data}: no radiograph is left to {name} on")
+    if len(train_side) == 1:
+        raise DatasetError(f"{config.data}: one radiograph is too few to train on, batch norm compares several")
     return Sides(dataset, split, train_side, validation_side)
 
 
