@@ -56,8 +56,8 @@ by a command that is named where it stands; brackets are 95 % intervals.
 ## Who must not rely on it
 
 - Anybody who decides about a child without a qualified reader having seen the radiograph.
-- Anybody who wants the age of an adult or of a person near the end of growth, above all for legal purposes: above
-  216 months it reads some 8 to 11 months too young.
+- Anybody who wants the age of an adult or of a person near the end of growth, above all for legal purposes: from
+  216 months on it reads some 8 to 11 months too young (n 10).
 - Whoever reads bones with disease (dysplasia, rickets, endocrine disease that changes shape and not only age), metal,
   casts or injured hands: none were in the data.
 - Whoever reads populations or machines other than those of the data without calibrating first: published systems are
