@@ -37,7 +37,7 @@ size-64 --size 64
 size-128 --size 128
 LIST
 
-# The committed figures began with the weights that recipes/pretrained held until 2026-11-26 (13 epochs at 192 rows).
+# The committed figures began with the weights that recipes/pretrained held until 2026-11-26 (6 epochs at 128 rows, 13 at 192).
 fine() { # name, size, how many radiographs
   local out=results/scaling/$1
   [ -f "$out/metrics.json" ] && return
