@@ -40,7 +40,7 @@ _METAL = 0.88
 _DARKEST = 12  # of 255: what is darker is beside the hand
 _DARK, _USUAL = 0.34, 0.43  # median of the hand: 0.35 is the 5th percentile of radiographs as they come, 0.43 the 50th
 
-PREPARATION = 7  # raised with any change of what is prepared for training, so that no cache outlives the code
+PREPARATION = 8  # raised with any change of what is prepared for training, so that no cache outlives the code
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,6 +5,7 @@ import pickle
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from carpal.prepare import HandCrop, Plain, prepare
 from carpal.training.cache import prepared_cache
@@ -38,6 +39,19 @@ def test_the_cache_is_of_radiographs_as_the_gate_hands_them_on(tmp_path: Path) -
     given = load_radiograph(sample)
     np.testing.assert_array_equal(cache.image(0), prepare(as_admitted(given), HandCrop(size=96)).pixels)
     assert not np.array_equal(cache.image(0), prepare(given, HandCrop(size=96)).pixels)
+
+
+def test_what_the_code_before_prepared_is_prepared_anew(
+    phantom_set: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seven was that of code which took a DICOM radiograph's pixels for squares and its padding for what is white."""
+    dataset = read_dataset(phantom_set)
+    with monkeypatch.context() as before:
+        before.setattr("carpal.training.cache.PREPARATION", 7)
+        prepared_cache(dataset, HandCrop(size=48), tmp_path, workers=1)
+    told = []
+    prepared_cache(dataset, HandCrop(size=48), tmp_path, workers=1, progress=lambda *both: told.append(both))
+    assert told[-1] == (32, 32)
 
 
 def test_a_selection_shows_the_right_radiographs(phantom_set: Path, tmp_path: Path) -> None:
