@@ -216,6 +216,21 @@ def test_a_browser_without_a_session_is_led_to_the_log_in_from_a_document_too(st
         assert nobody.get(path).status_code == nobody.post("/readings", headers=BROWSER).status_code == 401
 
 
+def test_a_program_that_names_html_too_is_told_in_json(start: Start) -> None:
+    server = start()
+    token = run("serve", "token", "add", "ward", "--data", server.data).stdout.strip()
+    java = {"accept": "text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2"}
+    with server.client() as nobody, server.client(token) as somebody, server.client("wrong") as wrong:
+        for answer, status in (
+            (nobody.get("/readings", headers=java), 401),
+            (wrong.get("/readings", headers=java), 401),
+            (wrong.get("/readings", headers=BROWSER), 401),
+            (somebody.get(f"/readings/{'0' * 32}", headers=java), 404),
+            (somebody.get(f"/readings/{'0' * 32}/report.html", headers=BROWSER), 404),
+        ):
+            assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
+
+
 def test_a_code_is_text_and_stands_in_no_address(client: httpx.Client, small_hand: bytes) -> None:
     code = "<b onclick=x>study & 9</b>"
     facts = {"sex": "F", "age_months": "100", "child": code}

@@ -84,8 +84,11 @@ class ToLogin:
 
 
 def wants_page(scope: Scope) -> bool:
-    """Whether a browser asks for something to show in its window, be it an address that somebody mistyped."""
-    return scope["method"] == "GET" and "text/html" in Headers(scope=scope).get("accept", "")
+    """Whether a browser asks for something to show in its window, be it an address that somebody mistyped. Programs
+    that take whatever comes, as Java's own client, name HTML too, but no XHTML; and no window sends a token."""
+    headers = Headers(scope=scope)
+    accepts_page = "application/xhtml+xml" in headers.get("accept", "")
+    return scope["method"] == "GET" and accepts_page and "authorization" not in headers
 
 
 @cache
