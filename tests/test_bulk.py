@@ -356,8 +356,9 @@ def test_a_million_rows_are_listed_in_little_memory(tmp_path: Path) -> None:
         ("path;sex\na.png;F\n", "path and sex, separated by commas"),
         ("path,sex,Sex\na.png,M,F\n", "two columns are called sex"),
         ("path,sex\na.png,F,M\n", "row 1 has more cells than the header"),
-        ('path,sex,note\na.png,F,"left\nb.png,M,x\n', "is a quotation mark left open"),
-        ('path,sex,note\na.png,F,"left\nb.png,M,x"y\n', "is a quotation mark left open"),
+        ('path,sex,note\na.png,F,"left\nb.png,M,x\n', "line 2: .* is a quotation mark left open"),
+        ('path,sex,note\na.png,F,y\n\n"b.png" ,M,x\n', "line 4: .* is a quotation mark left open"),
+        ('path,sex,note\na.png,F,"left\nb.png,M,x"y\n', "line 2: .* is a quotation mark left open"),
         (b"\xff\xfe\x00\x01", "not a readable CSV table: save it as CSV in UTF-8"),
     ],
 )

@@ -47,8 +47,8 @@ def _text(cell: object) -> str:
 
 def csv_rows(lines: Iterable[str], table: object) -> Iterator[TableRow]:
     """The rows of a CSV text, one after the other. Raises InvalidArgument, naming ``table``."""
+    rows = csv.DictReader(lines, strict=True)  # or a quotation mark left open would take the rows below it for text
     try:
-        rows = csv.DictReader(lines, strict=True)  # or a quotation mark left open would take the rows below it for text
         parse = row_parser(rows.fieldnames or (), table)
         for number, row in enumerate(rows, start=1):
             if any(cell.strip() for cell in row.get(None, ())):  # an empty one is a comma too many at the end
@@ -57,6 +57,7 @@ def csv_rows(lines: Iterable[str], table: object) -> Iterator[TableRow]:
     except UnicodeDecodeError as error:
         raise InvalidArgument(f"{table}: not a readable CSV table: save it as CSV in UTF-8") from error
     except csv.Error as error:
-        raise InvalidArgument(f"{table}: not a readable CSV table ({error}): is a quotation mark left open?") from error
+        where = f"{table}, line {rows.line_num + 1}"  # where the row begins
+        raise InvalidArgument(f"{where}: not a readable CSV table ({error}): is a quotation mark left open?") from error
     except OSError as error:
         raise InvalidArgument(f"{table}: not a readable CSV table") from error

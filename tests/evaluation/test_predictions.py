@@ -108,7 +108,7 @@ HEAD = "id,sex,reference_months,predicted_months"
         (f"{GOOD}3,X,90,90\n", r"line 4: sex 'X' is neither F nor M"),
         (f"{GOOD}3,,90,90\n", r"line 4: sex '' is neither F nor M"),
         (f"{GOOD}3,F,-5,90\n", r"line 4: reference_months -5 is no bone age \(0 to 240 months\)"),
-        (f'{HEAD},site\n1,F,3,3,"A\n2,F,3,3,B\n', r"is a quotation mark left open"),
+        (f'{HEAD},site\n1,F,3,3,"A\n2,F,3,3,B\n', r"line 2: .* is a quotation mark left open"),
         (f"{GOOD}3,F,90\n", r"line 4: 3 cells, where the header has 4"),
         (f"{HEAD},interval_90_low_months\n1,F,3,3,2\n", r"has no column interval_90_high_months"),
         (f"{HEAD},interval_90_low_months,interval_90_high_months\n1,F,3,3,9,2\n", r"line 2: the 90 % interval 9 to 2"),

@@ -344,20 +344,24 @@ def _read_cells(path: Path) -> tuple[list[str], list[list[str]], list[int]]:
     """Header, rows and the line each row ends on."""
     rows: list[list[str]] = []
     lines: list[int] = []
+    end = 0
     try:
         with path.open(newline="", encoding="utf-8-sig") as handle:
             reader = csv.reader(handle, strict=True)  # or a quotation mark left open would take rows for text
             header = [name.strip() for name in next(reader, [])]
+            end = reader.line_num
             for cells in reader:
+                end = reader.line_num
                 if any(cell.strip() for cell in cells):
                     rows.append([cell.strip() for cell in cells])
-                    lines.append(reader.line_num)
+                    lines.append(end)
     except OSError as error:
         raise DatasetError(f"{path}: {(error.strerror or 'it cannot be read').lower()}") from None
     except UnicodeDecodeError:
         raise DatasetError(f"{path} is no CSV table in UTF-8") from None
     except csv.Error as error:
-        raise DatasetError(f"{path} is no readable CSV table ({error}): is a quotation mark left open?") from None
+        where = f"{path}, line {end + 1}"  # where the row begins
+        raise DatasetError(f"{where}: not a readable CSV table ({error}): is a quotation mark left open?") from None
     if not header:
         raise DatasetError(f"{path} is empty; a table of predictions has the columns {', '.join(_REQUIRED)}")
     return header, rows, lines

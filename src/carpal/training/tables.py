@@ -59,16 +59,22 @@ def read_table(path: Path) -> Table | None:
 
 
 def _csv_lines(path: Path) -> list[list[str]]:
+    lines, end = [], 0
     try:
         text = path.read_text(encoding="utf-8-sig")
         first = text.partition("\n")[0]
         delimiter = max(",;\t", key=first.count)  # spreadsheets of half of Europe write semicolons
         # Strict, or a quotation mark left open would take the rows below it for text.
-        return list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True))
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+        for cells in reader:
+            lines.append(cells)
+            end = reader.line_num
+        return lines
     except UnicodeDecodeError as error:
         raise DatasetError(f"{path}: the table is not UTF-8 text; save it as 'CSV UTF-8'") from error
     except csv.Error as error:
-        raise DatasetError(f"{path}: not a readable CSV table ({error}): is a quotation mark left open?") from error
+        where = f"{path}, line {end + 1}"  # where the row begins
+        raise DatasetError(f"{where}: not a readable CSV table ({error}): is a quotation mark left open?") from error
     except OSError as error:
         raise DatasetError(f"{path}: not a readable CSV table ({error})") from error
 
