@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import csv
+import io
 import re
 from datetime import datetime
 from importlib import resources
 from pathlib import Path
 
+import cv2
 import httpx
 import numpy as np
+import pydicom
 import pytest
 
 import carpal
@@ -101,11 +104,35 @@ def said_to_children_that_cannot_be() -> list[str]:
 
 def said_of_files_that_are_none() -> list[str]:
     said = []
-    for data in (b"MZ", b"%PDF-1.4", b"\x89PNG\r\n\x1a\n", bytes(128) + b"DICM", png(np.zeros((8, 8), np.uint8))):
+    for data in (
+        *(b"MZ", b"%PDF-1.4", b"\x89PNG\r\n\x1a\n", bytes(128) + b"DICM", png(np.zeros((8, 8), np.uint8))),
+        cv2.imencode(".png", np.full((64, 64, 3), 4095, np.uint16))[1].tobytes(),
+        dicom(Manufacturer="carpal", ManufacturerModelName="carpal"),
+        dicom(NumberOfFrames=2),
+        dicom(SOPClassUID="1.2.840.10008.5.1.4.1.1.104.1", PixelData=None, Rows=None),
+    ):
         with pytest.raises(UnreadableRadiograph) as refused:
             read_radiograph(data)
         said.append(str(refused.value))
-    return said
+    return [*said, *(told.removeprefix("cannot read the given bytes: ") for told in said)]
+
+
+def dicom(**changed: object) -> bytes:
+    """A radiograph with other values in its header; None takes one away."""
+    dataset = pydicom.Dataset()
+    dataset.SOPClassUID, dataset.SOPInstanceUID = "1.2.840.10008.5.1.4.1.1.1.1", "2.25.1"
+    dataset.Rows, dataset.Columns, dataset.BitsAllocated = 64, 64, 8
+    dataset.PixelData = bytes(64 * 64)
+    for keyword, value in changed.items():
+        if value is None:
+            delattr(dataset, keyword)
+        else:
+            setattr(dataset, keyword, value)
+    dataset.file_meta = pydicom.dataset.FileMetaDataset()
+    dataset.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
+    file = io.BytesIO()
+    dataset.save_as(file, enforce_file_format=True)
+    return file.getvalue()
 
 
 def test_what_the_service_says_no_with_is_german_too() -> None:
