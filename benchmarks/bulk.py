@@ -35,6 +35,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from carpal.files import find_radiographs, replacing
+from carpal.modelfile import file_digest, find_model
 
 FEW = 32  # two parts, so that two workers start
 KILLS_AFTER = (0, 3, 8, 15, 16, 30, 45, 58)  # of 64 parts
@@ -289,7 +290,9 @@ def main() -> None:
     parser.add_argument("--ray-python", help="a Python that has carpal's dependencies and Ray")
     parser.add_argument("--out", type=Path, default=RESULTS)
     chosen = parser.parse_args()
-    lines = ["# `carpal bulk` at full size", "", "`python benchmarks/bulk.py`; CPU time, one thread per process.", ""]
+    model = f"model `default` {file_digest(find_model('default'))[:16]}"
+    about = f"`python benchmarks/bulk.py`; CPU time, one thread per process; {model}."
+    lines = ["# `carpal bulk` at full size", "", about, ""]
     for folder in chosen.folders:
         lines += measure(folder, chosen.work / folder.name, chosen.blocks, chosen.ray_python)
     chosen.out.write_text("\n".join(lines[:-1]) + "\n", encoding="utf-8")

@@ -33,6 +33,7 @@ from pydicom.uid import generate_uid
 from pynetdicom import AE, evt
 from pynetdicom.sop_class import ComprehensiveSRStorage, SecondaryCaptureImageStorage
 
+from carpal.modelfile import file_digest, find_model
 from carpal.phantom import write_phantom
 
 
@@ -205,6 +206,7 @@ def report(
     objects = Counter((str(o.StudyInstanceUID), str(o.Modality)) for o in archive.arrived.values())
     whole = sum(objects[study, "SR"] == 1 and objects[study, "OT"] == 1 for _, study in sent)
     doubles = sum(count > 1 for count in objects.values())
+    print(f"model default {file_digest(find_model('default'))[:16]}")
     print(f"{asked.kills} kills, {asked.peers} peers, {asked.workers} workers, {seconds:.0f} s")
     print(f"acknowledged: {len(sent)} radiographs; accepted: {accepted} (what is more was cut off before it was told)")
     print(f"results per accepted radiograph: {dict(sorted(by_count.items()))}")

@@ -1,10 +1,10 @@
 """What smaller weights cost: the same network in float32, with float16 storage, in int8, and with OpenVINO in bfloat16.
 
-usage: python benchmarks/precision.py RUN [--data DATA] [--group NAME] [--views N]      about three minutes
+usage: python benchmarks/precision.py RUN [--data DATA] [--group NAME] [--views N] [--out FOLDER]      three minutes
 
 MAE on the validation side of the run's own split, difference to float32 by paired bootstrap, CPU milliseconds per
 radiograph on one thread after preparation, megabytes on disk. int8: static QDQ, 64 training radiographs calibrate the
-activations. OpenVINO is measured where it is installed (pip install openvino).
+activations. OpenVINO is measured where it is installed (pip install openvino). FOLDER gets a CSV of ages for each.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import numpy as np
 from carpal.distribution import expected_months
 from carpal.evaluation.bootstrap import estimate
 from carpal.evaluation.page import figure_text
+from carpal.evaluation.predictions import Predictions, write_predictions
 from carpal.radiograph import SEXES
 from carpal.reader import Reader
 from carpal.training.cache import PreparedCache, prepared_cache
@@ -88,6 +89,12 @@ def measure(answer: Answer, side: PreparedCache) -> tuple[np.ndarray, float]:
     return np.array(ages), 1e3 * statistics.median(costs)
 
 
+def keep(side: PreparedCache, ages: np.ndarray, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    ids, sexes = tuple(s.id for s in side.samples), np.array([s.sex for s in side.samples])
+    write_predictions(Predictions(ids, sexes, np.array([s.age_months for s in side.samples]), ages), path)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=Path)
@@ -95,6 +102,7 @@ def main() -> None:
     parser.add_argument("--group", default="highres")
     parser.add_argument("--views", type=int, default=1)
     parser.add_argument("--cache", default="cache")
+    parser.add_argument("--out", type=Path)
     chosen = parser.parse_args()
     views = VIEW_SETS[chosen.views]
     side = validation_side(chosen.run, chosen.cache, data=chosen.data, groups=(chosen.group,))
@@ -112,11 +120,14 @@ def main() -> None:
         answers = {name: by_onnx(path) for name, path in files.items()}
         if find_spec("openvino"):
             answers["OpenVINO bfloat16"] = by_openvino(files["float32"], views)
-        print(f"{chosen.run.name}: {len(side)} radiographs that it did not see, views {len(views)}")
+        digest = trained.only([s.id for s in side.samples]).digest()[:16]
+        print(f"{chosen.run.name}: {len(side)} radiographs that it did not see, views {len(views)}, data {digest}\n")
         print("| weights | MAE (months) | MAE minus float32 | CPU ms | MB |\n|---|---|---|---|---|")
         reference = None
         for name, answer in answers.items():
             ages, cost = measure(answer, side)
+            if chosen.out:
+                keep(side, ages, chosen.out / f"{name.replace(' ', '-')}.csv")
             error = np.abs(ages - truth)
             reference = error if reference is None else reference
             terms = np.column_stack([error, error - reference, np.ones(len(error))])

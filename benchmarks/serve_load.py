@@ -28,6 +28,7 @@ from typing import Any
 import httpx
 import numpy as np
 
+from carpal.modelfile import file_digest, find_model
 from carpal.phantom import write_phantom
 
 REST_SECONDS = 10
@@ -164,6 +165,7 @@ def main() -> None:
     before = os.getloadavg()[0]
     with server(given.workers, given.queue) as (url, pid, radiograph):
         size = len(radiograph) / 1024
+        print(f"model default {file_digest(find_model('default'))[:16]}")
         print(f"{given.clients} clients, {given.seconds:g} s, {given.workers} workers, {size:.0f} KiB each")
         seen = asyncio.run(load(url, pid, radiograph, given.clients, given.seconds))
     found = figures(seen, given.seconds)

@@ -1,5 +1,5 @@
 """What the plain measures of the gate (carpal.exposure) refuse and smooth among the hands of RSNA, which the network
-accepts or not. Writes results/quality/plain.csv.
+accepts or not. Writes results/quality/plain.csv and which data that was.
 
 usage: python recipes/gate/plain.py [DATA]      about a minute on one CPU core
 """
@@ -19,11 +19,12 @@ PLAIN = {"blank", "exposure", "outline", "soft tissue", "coarse"}
 
 def main() -> None:
     data = Path(sys.argv[1]) if len(sys.argv) > 1 else Path("../shared/rsna")
-    gate = Gate()
+    gate, dataset = Gate(), read_dataset(data, groups=["highres"])
+    OUT.with_name("data.txt").write_text(dataset.digest()[:16] + "\n", encoding="utf-8")
     with OUT.open("w", newline="", encoding="utf-8") as lines:
         table = csv.writer(lines, lineterminator="\n")
         table.writerow(["name", "problem", "smoothed", "straightened"])
-        for sample in read_dataset(data, groups=["highres"]).samples:
+        for sample in dataset.samples:
             quality = gate.examine(load_radiograph(sample)).quality
             reason = quality.refusal.reason if quality.refusal else ""
             done = [int(name in quality.corrections) for name in ("smoothed", "straightened")]

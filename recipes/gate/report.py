@@ -112,6 +112,7 @@ def corrections(turned: pd.DataFrame) -> list[str]:
 def main() -> None:
     answers, turned = read_answers("predictions.csv"), read_answers("turned.csv")
     least = least_hand_probability(answers)
+    data = (RESULTS / "quality" / "data.txt").read_text(encoding="utf-8").strip()
     text = [
         "# What the gate refuses and puts right",
         "",
@@ -136,7 +137,7 @@ def main() -> None:
         *corrections(turned),
         "",
         "Per picture: [predictions.csv](quality/predictions.csv); the turned copies: [turned.csv](quality/turned.csv);",
-        "the plain measures: [plain.csv](quality/plain.csv).",
+        f"the plain measures: [plain.csv](quality/plain.csv), on data {data}.",
     ]
     (RESULTS / "quality.md").write_text("\n".join(text) + "\n", encoding="utf-8")
     print("\n".join(text))
