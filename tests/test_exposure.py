@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -65,6 +66,15 @@ def test_the_blocks_of_jpeg_are_found_whichever_way_the_film_was_turned(hand: np
     assert "smoothed" in examined.corrections
     blurred = cv2.GaussianBlur(np.rot90(given, -turns), (0, 0), 4)
     assert not cleared(blurred, blurred, np.eye(3)).smoothed
+
+
+def test_smoothing_sets_in_by_degrees(hand: np.ndarray) -> None:
+    """Blocks that grow little by little never change the picture at once."""
+    strong = compressed(hand, 12)
+    films = [hand + share * (strong - hand) for share in np.linspace(0, 1, 21, dtype=np.float32)]
+    clear = [cleared(film, film, np.eye(3)).pixels for film in films]
+    changes = [255 * np.abs(after - before).mean() for before, after in pairwise(clear)]
+    assert max(changes) < 0.8
 
 
 def test_blocks_are_measured_on_the_film_as_it_came(hand: np.ndarray) -> None:

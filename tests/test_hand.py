@@ -5,6 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from carpal.hand import find_hand, find_on_smaller, made_smaller
 from carpal.phantom import make_phantom
@@ -49,9 +50,48 @@ def test_an_edge_that_the_hand_crosses_is_not_a_side_of_the_field(share: float) 
     assert np.count_nonzero(hand.mask & whole.mask) > 0.97 * np.count_nonzero(whole.mask)
 
 
-@pytest.mark.parametrize(("radiograph", "least"), [("3970", 0.2), ("8108", 0.4)])
-def test_real_hands_whose_bones_alone_were_taken_once(shared: Path, radiograph: str, least: float) -> None:
-    """A thumb that touches a bright frame; a film exposed twice. ``least`` is the hand's share of the film."""
+def test_the_palm_of_a_real_hand_does_not_jump(real_hands: list[Path]) -> None:
+    """Discs of nearly the same size fit along the palm: which is the largest changes with a row of pixels."""
+    for path in real_hands:
+        film = read_radiograph(path).pixels
+        hand, same = find_hand(film), find_hand(np.ascontiguousarray(film[1:, 1:]))
+        assert hand is not None
+        assert same is not None
+        moved = np.hypot(hand.palm[0] - same.palm[0] - 1, hand.palm[1] - same.palm[1] - 1)
+        assert moved < 0.035 * hand.palm_radius, path.name
+
+
+@pytest.mark.parametrize("seed", [2, 3])
+def test_the_field_does_not_hang_on_a_single_pixel(seed: int) -> None:
+    pixels = make_phantom(60 + 20 * seed, "F", seed=seed, collimated=True).radiograph.pixels
+    film = (np.round(pixels / pixels.max() * 255) / 255).astype(np.float32)
+    noise = np.random.default_rng(seed).normal(0, 0.3 / 255, film.shape)
+    hands = [find_hand(like) for like in (film, in_12_bits(film), np.clip(film + noise, 0, 1).astype(np.float32))]
+    fields = [hand.field for hand in hands if hand is not None]
+    assert len(fields) == 3
+    assert all(np.array_equal(field, fields[0]) for field in fields)
+
+
+@pytest.mark.parametrize("radiograph", ["1675", "8844", "12436"])
+def test_a_real_film_in_12_bits_has_the_outline_that_it_has_in_8(shared: Path, radiograph: str) -> None:
+    """These lost a fourth to a third of it once, and their bone age moved by four to eight months."""
+    film = read_radiograph(shared / "rsna" / "highres" / f"{radiograph}.jpg").pixels
+    hand, same = find_hand(film), find_hand(in_12_bits(film))
+    assert hand is not None
+    assert same is not None
+    assert np.count_nonzero(hand.mask & same.mask) > 0.99 * np.count_nonzero(hand.mask | same.mask)
+
+
+def in_12_bits(film: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.round(film * 4095).astype(np.float32) / np.float32(4095)
+
+
+@pytest.mark.parametrize(
+    ("radiograph", "least"), [("3970", 0.2), ("8108", 0.4), ("8844", 0.4), ("12200", 0.25), ("12436", 0.3)]
+)
+def test_real_hands_of_which_a_part_was_taken_once(shared: Path, radiograph: str, least: float) -> None:
+    """A thumb that touches a bright frame; a film exposed twice; what was no side of the field; bones alone. ``least``
+    is the hand's share of the film."""
     hand = find_hand(read_radiograph(shared / "rsna" / "highres" / f"{radiograph}.jpg").pixels)
     assert hand is not None
     assert hand.mask.mean() > least

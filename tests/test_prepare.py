@@ -126,6 +126,17 @@ def test_extreme_shapes_are_prepared_too() -> None:
             assert prepare(radiograph_of(pixels), recipe).pixels.shape == recipe.shape
 
 
+def test_detail_finer_than_the_pixels_makes_no_coarse_pattern() -> None:
+    film = draw_phantom(120, "F", seed=3).pixels
+    stripes = 0.1 * np.sin(2 * np.pi * np.arange(film.shape[0], dtype=np.float32) / 3)[:, None]
+    prepared = [
+        prepare(Radiograph(pixels, ""), NarrowHand(size=384)).pixels.astype(float)
+        for pixels in (film, np.clip(film + stripes * (film > 0.15), 0, 1))
+    ]
+    middle = (slice(40, -40), slice(40, -40))
+    assert np.std(prepared[1][middle] - prepared[0][middle]) < 6  # 12 of 255 where nothing is smoothed before
+
+
 def test_plain_keeps_the_aspect() -> None:
     pixels = np.zeros((200, 100), np.float32)
     pixels[50:150, 25:75] = 1.0

@@ -26,8 +26,10 @@ _LEAST_GREY = 0.02  # share of a picture that is neither black nor white
 # Shares of the hand's contrast. Of 197 radiographs as they come noise is at most 0.024 and the jump at the edges of
 # blocks 0.018.
 _NOISY, _MOST_NOISE = 0.025, 0.3
-_BLOCKY, _MOST_BLOCKS = 0.012, 0.06
-_SMOOTH_NOISE, _SMOOTH_BLOCKS = 25.0, 150.0  # pixels' SD of smoothing per unit of either
+_MOST_BLOCKS = 0.06
+_SMOOTH_NOISE = 25.0  # pixels' SD of smoothing per unit of noise
+# The SD in pixels for blocks, which noise hides a little: it sets in by degrees, as it moves the bone age of some.
+_BLOCKS, _SMOOTH_BLOCKS = (0.006, 0.010, 0.024, 0.034), (0.0, 2.0, 2.0, 4.0)
 _WIDEST = 0.005  # of the long side
 _SMALL = 200  # px, long side: what differs from pixel to pixel on a thumbnail is bone
 _BLOCK = 8  # px: JPEG's
@@ -93,7 +95,7 @@ def _smoothing(noise: float, blocks: float, long_side: int) -> float:
     """The SD in pixels of the smoothing that noise and blocks ask for; 0 for most radiographs."""
     if long_side < _SMALL:
         return 0.0
-    wanted = max(_SMOOTH_NOISE * noise * (noise > _NOISY), _SMOOTH_BLOCKS * blocks * (blocks > _BLOCKY))
+    wanted = max(_SMOOTH_NOISE * noise * (noise > _NOISY), float(np.interp(blocks, _BLOCKS, _SMOOTH_BLOCKS)))
     return round(min(wanted, _WIDEST * long_side, _BLOCK / 2) / _FINEST) * _FINEST
 
 

@@ -5,6 +5,7 @@ Plain image measures on a copy reduced to 256 px, so that it costs about three m
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -16,12 +17,17 @@ from carpal.errors import InvalidArgument
 
 __all__ = ["Found", "Hand", "find_hand", "find_on_smaller", "made_smaller"]
 
+Pair = tuple[float, float]  # x, y
+
 _SEARCHED_SIDE = 512
 _WORKING_SIDE = 208
 _LEVELS = 11
 _BRIGHT = 190  # of 255, after stretching: bone reaches it, skin does not
 _BONES_ALONE = 0.31
 _CLEAR = 120.0  # grey levels per pixel, as Sobel counts: an edge that is clearer counts for no more
+_GAP = 7  # pixels from one of a straight edge to the next, at most
+_WHOLE = 0.75  # share of a straight edge that is seen: what lies in a row by chance has more gaps
+_RIDGE = 0.95  # of the palm's radius: discs that are nearly as large share in its centre
 _BESIDE = 5.0  # pixels from an edge of the field, to compare its two sides
 _SAME = 3.0  # grey levels
 _PLAIN = 20.0  # grey levels of spread: less is a background
@@ -43,7 +49,7 @@ class Hand:
     mask: NDArray[np.uint8]
     field: NDArray[np.uint8]
     scale: float
-    palm: tuple[float, float]
+    palm: Pair
     palm_radius: float
     tilt_degrees: float
 
@@ -127,8 +133,10 @@ def _find(grey: NDArray[np.uint8], scale: float) -> Hand | None:
     if mask is None:
         return None
     distance = cv2.distanceTransform(mask, cv2.DIST_L2, 5)
-    _, radius, _, (x, y) = cv2.minMaxLoc(distance)
-    return Hand(mask, field, scale, ((x + 0.5) * scale, (y + 0.5) * scale), radius * scale, _tilt(mask, (x, y), radius))
+    radius = float(distance.max())
+    ridge = cv2.moments(np.maximum(distance - _RIDGE * radius, 0))  # its highest point lies here or there by chance
+    x, y = ridge["m10"] / ridge["m00"], ridge["m01"] / ridge["m00"]
+    return Hand(mask, field, scale, ((x + 0.5) * scale, (y + 0.5) * scale), radius * scale, _tilt(mask))
 
 
 def _stretch(small: NDArray[np.float32]) -> NDArray[np.uint8]:
@@ -142,31 +150,51 @@ def _collimated_field(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
     height, width = grey.shape
     field = np.ones_like(grey)
     edges = cv2.Canny(grey, 20, 50)
-    shortest = int(0.2 * min(height, width))
-    segments = cv2.HoughLinesP(edges, 1, np.pi / 180, shortest, minLineLength=shortest, maxLineGap=6)
-    for x1, y1, x2, y2 in [] if segments is None else segments.reshape(-1, 4).astype(float):
-        length = float(np.hypot(x2 - x1, y2 - y1))
-        nx, ny = (y2 - y1) / length, (x1 - x2) / length  # unit normal of the edge
-        to_centre = nx * (width / 2 - x1) + ny * (height / 2 - y1)
-        if to_centre < 0:
-            nx, ny, to_centre = -nx, -ny, -to_centre
-        upright = abs(nx) > 0.97
-        if not upright and abs(ny) < 0.97:
-            continue
-        # The forearm has upright, long edges too, near the middle: a side of the field is longer and further out.
-        if upright and (length < 0.42 * height or to_centre < 0.22 * width):
-            continue
-        if not upright and (length < 0.25 * width or to_centre < 0.28 * height):
-            continue
-        if not _goes_on(grey, (x1, y1), (nx, ny)):
-            _cut_half_plane(field, (x1, y1), (nx, ny), keep=2.5)
+    level = _straight_edges(edges, 0.25 * width, 0.28 * height)
+    # The forearm has upright, long edges too, near the middle: a side of the field is longer and further out.
+    upright = _straight_edges(np.ascontiguousarray(edges.T), 0.42 * height, 0.22 * width)
+    for point, normal in level + [(point[::-1], normal[::-1]) for point, normal in upright]:
+        if not _goes_on(grey, point, normal):
+            _cut_half_plane(field, point, normal, keep=2.5)
     margin = 2
     field[:margin] = field[-margin:] = 0
     field[:, :margin] = field[:, -margin:] = 0
     return field
 
 
-def _goes_on(grey: NDArray[np.uint8], point: tuple[float, float], normal: tuple[float, float]) -> bool:
+def _straight_edges(edges: NDArray[np.uint8], least: float, away: float) -> list[tuple[Pair, Pair]]:
+    """Lines along the rows of a picture, ``least`` pixels long and ``away`` from its middle or more: a point of each
+    and its unit normal towards the middle.
+
+    The lines with most pixels come first and take these with them: ``cv2.HoughLinesP``, which draws pixels at random,
+    finds other lines as soon as there is one pixel more.
+    """
+    height, width = edges.shape
+    fewest = int(0.2 * min(height, width))
+    lines = cv2.HoughLines(edges, 1, np.pi / 180, fewest, min_theta=np.radians(76), max_theta=np.radians(104))
+    left = cv2.copyMakeBorder(edges, 1, 1, 0, 0, cv2.BORDER_CONSTANT, value=0)
+    columns = np.arange(width)
+    found = []
+    for distance, theta in [] if lines is None else lines.reshape(-1, 2).tolist():
+        nx, ny = math.cos(theta), math.sin(theta)
+        to_centre = nx * width / 2 + ny * height / 2 - distance
+        if abs(to_centre) < away:
+            continue
+        rows = np.clip(np.rint((distance - nx * columns) / ny).astype(int), -1, height) + 1
+        seen = np.flatnonzero(left[rows, columns])
+        if seen.size < max(1, _WHOLE * least * ny):
+            continue
+        run = max(np.split(seen, np.flatnonzero(np.diff(seen) > _GAP) + 1), key=len)
+        long = run[-1] - run[0]
+        if long < least * ny or len(run) < _WHOLE * long:
+            continue
+        left[rows[run], run] = 0
+        start = (float(run[0]), (distance - nx * float(run[0])) / ny)
+        found.append((start, (nx, ny) if to_centre > 0 else (-nx, -ny)))
+    return found
+
+
+def _goes_on(grey: NDArray[np.uint8], point: Pair, normal: Pair) -> bool:
     """Whether what lies inside an edge goes on beyond it: a film exposed twice, or the edge of a plate."""
     height, width = grey.shape
     along = np.arange(-max(height, width), max(height, width))
@@ -205,9 +233,7 @@ def _bright_surround(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return cv2.dilate(surround, np.ones((9, 9), np.uint8))  # its blurred rim too
 
 
-def _cut_half_plane(
-    field: NDArray[np.uint8], point: tuple[float, float], normal: tuple[float, float], keep: float
-) -> None:
+def _cut_half_plane(field: NDArray[np.uint8], point: Pair, normal: Pair, keep: float) -> None:
     y, x = np.ogrid[: field.shape[0], : field.shape[1]]
     field[(x - point[0]) * normal[0] + (y - point[1]) * normal[1] < keep] = 0
 
@@ -273,7 +299,7 @@ def _likeness(contour: NDArray[np.int32], gradient: NDArray[np.float32], inner: 
     return edge * fingers * share_free**2 * share**0.35
 
 
-def _tilt(mask: NDArray[np.uint8], palm: tuple[int, int], radius: float) -> float:
+def _tilt(mask: NDArray[np.uint8]) -> float:
     """Degrees to turn counter-clockwise so that the hand stands upright, from the silhouette's principal axis."""
     moments = cv2.moments(mask, binaryImage=True)
     mu20, mu02, mu11 = moments["mu20"], moments["mu02"], moments["mu11"]

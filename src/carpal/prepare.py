@@ -40,7 +40,9 @@ _METAL = 0.88
 _DARKEST = 12  # of 255: what is darker is beside the hand
 _DARK, _USUAL = 0.34, 0.43  # median of the hand: 0.35 is the 5th percentile of radiographs as they come, 0.43 the 50th
 
-PREPARATION = 8  # raised with any change of what is prepared for training, so that no cache outlives the code
+_SOFT = 0.4  # pixels' SD of smoothing before there are fewer pixels: fine detail would turn into a coarse pattern
+
+PREPARATION = 10  # raised with any change of what is prepared for training, so that no cache outlives the code
 
 
 @dataclass(frozen=True, eq=False)
@@ -236,6 +238,9 @@ def _seen_hand(reduced: NDArray[np.float32], hand: Hand, recipe: HandCrop) -> Pr
     to_reduced = _crop_matrix(hand, recipe)
     inverse = cv2.WARP_INVERSE_MAP
     size = recipe.shape[::-1]
+    coarser = float(np.linalg.norm(to_reduced[:2, 0]))
+    if coarser > 1:
+        reduced = cv2.GaussianBlur(reduced, (0, 0), _SOFT * float(np.sqrt(coarser**2 - 1)))
     crop = cv2.warpAffine(reduced, to_reduced[:2], size, flags=cv2.INTER_LINEAR | inverse)
     to_mask = _scaling(1 / hand.scale, 1 / hand.scale) @ to_reduced
     # Silhouette and field in one warp: two channels of one small picture.
