@@ -39,7 +39,8 @@ def test_the_shares_sum_to_one_and_the_map_lies_on_the_hand(reader: Reader, hand
     over = evidence.on_source()
     assert over.shape == hand.pixels.shape
     row, column = brightest(over)
-    assert hand.pixels[max(0, row - 20) : row + 20, max(0, column - 20) : column + 20].max() > 0.3
+    # What is blurred is a patch: its middle may lie a little beside a finger.
+    assert hand.pixels[max(0, row - 40) : row + 40, max(0, column - 40) : column + 40].max() > 0.3
 
 
 @pytest.mark.parametrize("turns", [1, 2, 3])
