@@ -22,10 +22,10 @@ DATA=${3:-../shared/rsna}
 FOLDS=${4:-0 1 2 3 4}
 SIZES=${5:-192 384}
 SMALL=${SMALL:-6} # epochs at 128 px
-LONG=${LONG:-16}  # epochs at 192 x 160 px with frozen layers
+LONG=${LONG:-32}  # epochs at 192 x 160 px with frozen layers
 LARGE=${LARGE:-5} # epochs at 384 x 288 px
 TUNE=${TUNE:-6}   # epochs of 1,250 draws on a fold
-PROCESSES=${PROCESSES:-1} # that train one thumbnail network together, 32 radiographs a step between them
+PROCESSES=${PROCESSES:-2} # that train one thumbnail network together, 32 radiographs a step between them
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1} # two networks side by side beat one on two cores
 RUNS=runs/$BACKBONE
 
