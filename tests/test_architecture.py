@@ -86,6 +86,7 @@ LOWER_FIRST = (
     "radiograph",
     "hand",
     "straighten",
+    "outline",
     "exposure",
     "prepare",
     "views",

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from carpal.exposure import as_admitted, cleared, light_problem
+from carpal.hand import find_on_smaller
 from carpal.phantom import draw_phantom
 from carpal.quality import Gate
 from carpal.radiograph import Radiograph, read_radiograph
@@ -98,6 +99,18 @@ def test_noise_counts_by_the_contrast_of_the_hand(hand: np.ndarray, share: float
 def test_a_hand_whose_soft_tissue_is_black_is_refused(hand: np.ndarray) -> None:
     bones = np.clip((hand - np.quantile(hand, 0.9)) * 3, 0, 1)
     assert cleared(bones, bones, np.eye(3)).problem in {"soft tissue", "outline"}
+
+
+def test_a_hand_with_plain_black_between_its_bones_is_refused(hand: np.ndarray) -> None:
+    outline = find_on_smaller(hand)
+    assert outline.hand is not None
+    scale = outline.hand.scale * outline.factor
+    x, y = (int(place * outline.factor) for place in outline.hand.palm)
+    holed, side = hand.copy(), int(0.4 * outline.hand.palm_radius * outline.factor)
+    assert 0.005 < (side / scale) ** 2 / outline.hand.mask.sum() < 0.05
+    holed[y - side // 2 : y + side // 2, x - side // 2 : x + side // 2] = hand.min()
+    assert cleared(hand, hand, np.eye(3)).problem is None
+    assert cleared(holed, holed, np.eye(3)).problem == "soft tissue"
 
 
 def test_a_wrist_burnt_to_white_is_refused(hand: np.ndarray) -> None:

@@ -189,9 +189,9 @@ def test_a_shipped_model_is_small_calibrated_and_has_a_card(name: str, most_byte
 
 
 def test_the_shipped_models_agree_on_a_radiograph(reader: Reader, real_hands: list[Path]) -> None:
-    ensemble = Reader("ensemble")
-    differences = [abs(reader.read(p, "F").bone_age_months - ensemble.read(p, "F").bone_age_months) for p in real_hands]
-    assert 0 < np.mean(differences) < 12
+    readers = (reader, Reader("ensemble"))
+    ages = [[r.read(p, "F", accept_anything=True).bone_age_months for p in real_hands] for r in readers]
+    assert 0 < np.mean(np.abs(np.subtract(*ages))) < 12
 
 
 def test_older_hands_are_read_as_older(reader: Reader, shared: Path) -> None:

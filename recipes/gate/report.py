@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from carpal.evaluation.figures import wilson
+from carpal.quality import Gate
 
 RESULTS = Path(__file__).resolve().parents[2] / "results"
 REFUSED_HANDS = 0.005  # share of RSNA's hands that may be refused: the commercial product refuses 0.4 % of them
@@ -81,6 +82,18 @@ def plain_measures(answers: pd.DataFrame, least: float) -> list[str]:
     return ["| hands of RSNA | n | share |", "|---|---|---|", *rows]
 
 
+def outlines() -> list[str]:
+    """How many outlines have not the shape of a hand, of what the shapes were fitted to and of what they were not."""
+    limit = Gate().outlines.limit
+    table = read_answers("outlines.csv")
+    lines = [f"| outlines farther than {limit:g} from those of hands | n | share |", "|---|---|---|"]
+    for group, name in (("highres", "radiographs of 800 px"), ("lowres", "thumbnails")):
+        for seen, which in ((1, "that the shapes were fitted to"), (0, "others")):
+            far = table.distance[table.group.eq(group) & table.seen.eq(seen)].dropna()
+            lines.append(f"| {name}, {which} | {len(far)} | {share(int((far > limit).sum()), len(far))} |")
+    return lines
+
+
 def corrections(turned: pd.DataFrame) -> list[str]:
     ways = turned[WAYS].to_numpy()
     turns = ways[:, :4] + ways[:, 4:]
@@ -129,6 +142,8 @@ def main() -> None:
         "",
         *plain_measures(answers, least),
         "",
+        *outlines(),
+        "",
         "## What is put right",
         "",
         "Copies of all `highres` radiographs, each judged by the network of its own fold. Some of RSNA's are",
@@ -137,6 +152,7 @@ def main() -> None:
         *corrections(turned),
         "",
         "Per picture: [predictions.csv](quality/predictions.csv); the turned copies: [turned.csv](quality/turned.csv);",
+        "the shapes of outlines (`recipes/gate/outlines.py`): [outlines.csv](quality/outlines.csv);",
         f"the plain measures: [plain.csv](quality/plain.csv), on data {data}.",
     ]
     (RESULTS / "quality.md").write_text("\n".join(text) + "\n", encoding="utf-8")

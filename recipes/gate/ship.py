@@ -12,6 +12,7 @@ from pathlib import Path
 
 import torch
 from crossval import RECIPE
+from outlines import seen_outlines
 from report import least_hand_probability, read_answers
 
 from carpal.modelfile import gate_file
@@ -37,7 +38,10 @@ def main() -> None:
     card = {"hands": len(seen), "data_digest": dataset.digest(), "licence": LICENCE, "made_by": "recipes/gate"}
     hands = [prepare(load_radiograph(sample), RECIPE).pixels for sample in seen[::5]]
     least = least_hand_probability(read_answers("predictions.csv"))
-    out = export_gate(network, RECIPE, gate_file(), hands=hands, least_hand_probability=least, card=card)
+    outlines, _ = seen_outlines(dataset.root)
+    out = export_gate(
+        network, RECIPE, gate_file(), hands=hands, least_hand_probability=least, outlines=outlines, card=card
+    )
     subprocess.run(["recipes/checksums.sh"], check=True)
     print(f"{out.name}: {out.stat().st_size / 1e6:.1f} MB, refuses below {least}")
 

@@ -26,7 +26,7 @@ _LEAST_GREY = 0.02  # share of a picture that is neither black nor white
 # Shares of the hand's contrast. Of 197 radiographs as they come noise is at most 0.024 and the jump at the edges of
 # blocks 0.018.
 _NOISY, _MOST_NOISE = 0.025, 0.3
-_MOST_BLOCKS = 0.06
+_MOST_BLOCKS = 0.05
 _SMOOTH_NOISE = 25.0  # pixels' SD of smoothing per unit of noise
 # The SD in pixels for blocks, which noise hides a little: it sets in by degrees, as it moves the bone age of some.
 _BLOCKS, _SMOOTH_BLOCKS = (0.006, 0.010, 0.024, 0.034), (0.0, 2.0, 2.0, 4.0)
@@ -35,6 +35,7 @@ _SMALL = 200  # px, long side: what differs from pixel to pixel on a thumbnail i
 _BLOCK = 8  # px: JPEG's
 _BONES_ALONE = 0.3  # slenderness: 0.303 at least where skin is seen
 _MOST_RAGGED, _RAGGED_BONES = 0.15, 0.08
+_MOST_BLACK = 0.005  # of the hand: 986 radiographs as they come have 0.0015 at most
 _MOST_WHITE = 0.15  # of the hand
 _LEVEL = 1 / 255
 _LINES = 64  # rows and columns that are enough to measure noise and blocks
@@ -100,18 +101,23 @@ def _smoothing(noise: float, blocks: float, long_side: int) -> float:
 
 
 def _exposed(found: Found, hand: Hand) -> str | None:
-    ragged = _raggedness(hand, found.at_mask_size)
-    if ragged > (_MOST_RAGGED if hand.slenderness > _BONES_ALONE else _RAGGED_BONES):
+    black = _plain_black(found.at_mask_size)
+    ragged = _raggedness(hand, black) > (_MOST_RAGGED if hand.slenderness > _BONES_ALONE else _RAGGED_BONES)
+    if ragged or black[hand.mask > 0].mean() > _MOST_BLACK:
         return "soft tissue"
     white = found.at_mask_size[hand.mask > 0] >= found.smaller.max() - _LEVEL
     return "exposure" if white.mean() > _MOST_WHITE else None
 
 
-def _raggedness(hand: Hand, small: Grey) -> float:
-    """Border of what is not plain black in and near the hand, over its area, in pixels of the mask: a hand whose thin
-    parts are lost is in pieces."""
+def _plain_black(small: Grey) -> NDArray[np.uint8]:
+    """1 where nothing is left of what was there."""
     small = cv2.medianBlur(small, 3)
-    black = (small <= small.min() + 0.7 * _LEVEL).astype(np.uint8)
+    return (small <= small.min() + 0.7 * _LEVEL).astype(np.uint8)
+
+
+def _raggedness(hand: Hand, black: NDArray[np.uint8]) -> float:
+    """Border of what is not plain ``black`` in and near the hand, over its area, in pixels of the mask: a hand whose
+    thin parts are lost is in pieces."""
     away = cv2.distanceTransform(1 - hand.mask, cv2.DIST_L2, 3)
     near = (away < 0.5 * hand.palm_radius / hand.scale) & (hand.field > 0)
     border = (cv2.dilate(black, np.ones((3, 3), np.uint8)) > 0) & (black == 0) & near

@@ -58,6 +58,18 @@ class Hand:
         """Palm radius over the root of the silhouette's area: 0.30 to 0.37, less where only bones were seen."""
         return float(self.palm_radius / self.scale / np.sqrt(self.mask.sum()))
 
+    @property
+    def to_upright(self) -> NDArray[np.float64]:
+        """(2, 2): the turn that brings points (x, y) of the hand upright, counter-clockwise with y pointing down."""
+        turn = np.radians(self.tilt_degrees)
+        return np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
+
+    def upright_points(self) -> NDArray[np.float64]:
+        """(N, 2): where the silhouette's pixels lie once the hand is upright, x and y from the palm's centre."""
+        ys, xs = np.nonzero(self.mask)
+        points = (np.stack([xs, ys], 1) + 0.5) * self.scale - np.asarray(self.palm)
+        return points @ self.to_upright.T
+
     def on_copy(self, times: float) -> Hand:
         """The same hand on a copy of the image that is ``times`` as large."""
         x, y = self.palm

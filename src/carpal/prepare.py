@@ -267,11 +267,7 @@ def _lighter(reduced: NDArray[np.float32], seen: NDArray[np.uint8]) -> NDArray[n
 
 def _crop_matrix(hand: Hand, recipe: HandCrop) -> Matrix:
     """(3, 3) from the prepared picture to the searched image: the hand upright, its forearm cut at the wrist."""
-    ys, xs = np.nonzero(hand.mask)
-    points = (np.stack([xs, ys], 1) + 0.5) * hand.scale - np.asarray(hand.palm)
-    turn = np.radians(hand.tilt_degrees)
-    to_upright = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])  # counter-clockwise, y down
-    upright = points @ to_upright.T
+    to_upright, upright = hand.to_upright, hand.upright_points()
     kept = upright[upright[:, 1] < recipe.wrist * hand.palm_radius]
     low, high = kept.min(0), kept.max(0)
     frame = np.array(recipe.shape[::-1], np.float64)  # columns, rows

@@ -6,7 +6,7 @@
 
 A small network (``models/gate.onnx``, taught by ``carpal.training.gate``) says whether the picture shows one whole
 hand, which way up and which way round it lies, and whether its bones are bright; plain measures say whether anything
-can be seen at all.
+can be seen at all, and whether what was found has the shape of a hand.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from carpal.errors import ModelError
 from carpal.exposure import cleared, light_problem
 from carpal.hand import Found
 from carpal.modelfile import METADATA_KEY, file_digest, gate_file, open_session
+from carpal.outline import Outlines, outlines_from_dict
 from carpal.prepare import Recipe, prepare, recipe_from_dict
 from carpal.radiograph import Radiograph
 from carpal.straighten import straightened
@@ -36,8 +37,8 @@ Correction = Literal["straightened", "inverted", "turned", "mirrored", "smoothed
 _REFUSALS = {
     "blank": "nothing can be seen on it: it is black, white or grey all over; export the radiograph again",
     "exposure": "the hand is burnt out to plain white or black; export it with another window",
-    "outline": "where the hand ends cannot be told from what surrounds it; cut out the hand, or export it with another "
-    "window",
+    "outline": "where the hand ends cannot be told from what surrounds or covers it; cut out the hand, or export it "
+    "with another window",
     "soft tissue": "the hand's soft tissue is lost in black, only bones are left; export it with another window",
     "coarse": "noise or the blocks of strong compression are nearly as strong as what the hand shows; export it "
     "without loss, with a window that fits the hand",
@@ -138,6 +139,7 @@ class Gate:
             facts = json.loads(text or "")
             self.recipe: Recipe = recipe_from_dict(facts["recipe"])
             self.least_hand_probability = float(facts["least_hand_probability"])
+            self.outlines: Outlines = outlines_from_dict(facts["outlines"])
         except (ValueError, KeyError, TypeError) as error:
             raise ModelError(f"{path.name}: not a quality gate that carpal made") from error
 
@@ -175,6 +177,8 @@ class Gate:
             refusal = _refusal("direction")
         elif clear.problem:
             refusal = _refusal(clear.problem)
+        elif clear.found.hand is None or not self.outlines.accepts(clear.found.hand):
+            refusal = _refusal("outline")
         described = tuple(round(float(value), 3) for value in seen.embedding)
         return Examined(upright, Quality(refusal, done, 90 * turns, hand, described, tilt), to_given, clear.found)
 

@@ -8,10 +8,13 @@ import pytest
 torch = pytest.importorskip("torch", reason="the gate is trained with the train extra")
 
 from carpal.errors import DatasetError
+from carpal.hand import find_on_smaller
+from carpal.outline import outline_shape
 from carpal.phantom import draw_phantom
 from carpal.prepare import prepare, recipe_named
 from carpal.quality import Gate
 from carpal.training.gate.export import export_gate
+from carpal.training.gate.outlines import fit_outlines
 from carpal.training.gate.pictures import kept_pictures, phantom_pictures
 from carpal.training.gate.train import collate, train_gate
 
@@ -27,10 +30,19 @@ def test_a_gate_is_trained_written_and_says_the_same_as_the_network(tmp_path: Pa
     assert np.isfinite(losses).all()
     radiograph = draw_phantom(100, "M")
     hands = [prepare(draw_phantom(40 + 5 * k, "FM"[k % 2], seed=k), RECIPE).pixels for k in range(24)]
+    found = [find_on_smaller(draw_phantom(40 + 5 * k, "FM"[k % 2], seed=k).pixels).hand for k in range(24)]
+    outlines = fit_outlines([hand for hand in found if hand], 5.0)
     path = export_gate(
-        network, RECIPE, tmp_path / "gate.onnx", hands=hands, least_hand_probability=0.3, card={"hands": 4}
+        network,
+        RECIPE,
+        tmp_path / "gate.onnx",
+        hands=hands,
+        least_hand_probability=0.3,
+        outlines=outlines,
+        card={"hands": 4},
     )
     gate = Gate(path)
+    assert gate.outlines.to_dict() == outlines.to_dict()
     assert gate.least_hand_probability == 0.3
     assert gate.recipe == RECIPE
     seen = torch.from_numpy(prepare(radiograph, RECIPE).pixels)[None, None].float() / 255
@@ -43,6 +55,20 @@ def test_a_gate_is_trained_written_and_says_the_same_as_the_network(tmp_path: Pa
     assert said.mirrored == pytest.approx(float(ways[4:].sum()), abs=0.01)
     assert said.dark == pytest.approx(float(dark), abs=0.01)
     assert said.embedding.shape == (16,)
+
+
+def test_shapes_of_outlines_leave_out_the_hundredth_that_is_far_off() -> None:
+    from dataclasses import replace
+
+    hands = [find_on_smaller(draw_phantom(40 + k, "FM"[k % 2], seed=k).pixels).hand for k in range(120)]
+    right = [hand for hand in hands if hand]
+    assert len(right) == 120
+    wrong = replace(right[0], mask=np.ones_like(right[0].mask))
+    outlines = fit_outlines([*right, wrong], 5.0)
+    assert outlines.mean == pytest.approx(np.mean([outline_shape(hand) for hand in right], 0), abs=0.05)
+    distances = [outlines.distance(hand) for hand in right]
+    assert np.sqrt(np.mean(np.square(distances))) == pytest.approx(np.sqrt(11), rel=0.15)  # 11 measures, variance 1
+    assert outlines.distance(wrong) > 10 * max(distances)
 
 
 def test_a_batch_asks_no_way_of_what_has_none() -> None:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from carpal import __version__
+from carpal.outline import Outlines
 from carpal.prepare import Plain, recipe_to_dict
 from carpal.training.gate.network import GateNetwork
 from carpal.training.onnx_file import store_half, write_onnx
@@ -55,9 +56,11 @@ def export_gate(
     *,
     hands: Sequence[NDArray[np.uint8]],
     least_hand_probability: float,
+    outlines: Outlines,
     card: dict[str, Any],
 ) -> Path:
-    """Write the gate, weights in half precision, whole or not at all; it refuses below ``least_hand_probability``.
+    """Write the gate, weights in half precision, whole or not at all; it refuses below ``least_hand_probability`` and
+    what has none of the ``outlines``.
 
     ``hands`` are upright hands as ``prepare`` makes them: the embedding describes how others differ from them.
     """
@@ -66,6 +69,7 @@ def export_gate(
         "carpal": __version__,
         "recipe": recipe_to_dict(recipe),
         "least_hand_probability": least_hand_probability,
+        "outlines": outlines.to_dict(),
         "card": card,
     }
     with tempfile.TemporaryDirectory(dir=out.parent) as folder:
