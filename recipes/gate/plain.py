@@ -27,8 +27,9 @@ def main() -> None:
         for sample in dataset.samples:
             quality = gate.examine(load_radiograph(sample)).quality
             reason = quality.refusal.reason if quality.refusal else ""
+            by_shape = reason == "part" and quality.hand_probability >= gate.least_hand_probability
             done = [int(name in quality.corrections) for name in ("smoothed", "straightened")]
-            table.writerow([sample.id, reason if reason in PLAIN else "", *done])
+            table.writerow([sample.id, reason if reason in PLAIN or by_shape else "", *done])
 
 
 if __name__ == "__main__":

@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 
 from carpal.hand import Hand
 
-__all__ = ["Outlines", "outline_shape", "outlines_from_dict"]
+__all__ = ["Outlines", "ends_above_wrist", "outline_shape", "outlines_from_dict"]
 
 # Palm radii below the palm's centre (above it: negative): the first strip holds the fingertips, the last the wrist.
 _STRIPS = (-np.inf, -2.6, -2.0, -1.4, -0.8, -0.2, 0.4, 0.9, 1.4, 1.9)
 _MEASURES = len(_STRIPS) - 1 + 2
+_WRIST = 1.2  # palm radii: of 986 radiographs as they come one ends above it
 
 
 def outline_shape(hand: Hand) -> NDArray[np.float64]:
@@ -29,6 +30,11 @@ def outline_shape(hand: Hand) -> NDArray[np.float64]:
     x, y = x[above_wrist], y[above_wrist]
     areas, _ = np.histogram(y, _STRIPS)
     return np.array([*(areas * (hand.scale / hand.palm_radius) ** 2), -x.min(), x.max()])
+
+
+def ends_above_wrist(hand: Hand) -> bool:
+    """Whether the silhouette ends where the wrist should come."""
+    return bool(hand.upright_points()[:, 1].max() < _WRIST * hand.palm_radius)
 
 
 @dataclass(frozen=True, eq=False)

@@ -23,7 +23,7 @@ from carpal.errors import ModelError
 from carpal.exposure import cleared, light_problem
 from carpal.hand import Found
 from carpal.modelfile import METADATA_KEY, file_digest, gate_file, open_session
-from carpal.outline import Outlines, outlines_from_dict
+from carpal.outline import Outlines, ends_above_wrist, outlines_from_dict
 from carpal.prepare import Recipe, prepare, recipe_from_dict
 from carpal.radiograph import Radiograph
 from carpal.straighten import straightened
@@ -177,8 +177,8 @@ class Gate:
             refusal = _refusal("direction")
         elif clear.problem:
             refusal = _refusal(clear.problem)
-        elif clear.found.hand is None or not self.outlines.accepts(clear.found.hand):
-            refusal = _refusal("outline")
+        elif (found := clear.found.hand) is not None and not self.outlines.accepts(found):
+            refusal = _refusal("part" if ends_above_wrist(found) else "outline")
         described = tuple(round(float(value), 3) for value in seen.embedding)
         return Examined(upright, Quality(refusal, done, 90 * turns, hand, described, tilt), to_given, clear.found)
 
