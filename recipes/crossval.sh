@@ -12,8 +12,8 @@
 # `default` from nothing, fold 4 alone, which is the shipped one (results/reproduction.txt):
 #   recipes/crossval.sh mobilenetv2_100 ../shared/weights/mobilenetv2_100.safetensors ../shared/rsna 4 192
 # The figures of EfficientNet-Lite0 and of 256 rows in results/oof are of this recipe as it was on 2026-11-25 (SMALL=5 LONG=8
-# TUNE=8 PROCESSES=1, no frozen layers, augmentation 0.3, one more epoch of thumbnails at 256 rows, one thumbnail to forty `highres`
-# radiographs in the folds, nothing kept of the start).
+# TUNE=8 PROCESSES=1, no frozen layers, augmentation 0.3, one more epoch of thumbnails at 256 rows, one thumbnail to forty
+# `highres` radiographs in the folds, nothing kept of the start).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 BACKBONE=$1
