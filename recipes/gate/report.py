@@ -91,6 +91,9 @@ def outlines() -> list[str]:
         for seen, which in ((1, "that the shapes were fitted to"), (0, "others")):
             far = table.distance[table.group.eq(group) & table.seen.eq(seen)].dropna()
             lines.append(f"| {name}, {which} | {len(far)} | {share(int((far > limit).sum()), len(far))} |")
+    far = table.distance[table.group.eq("adult")].dropna()
+    beyond = share(int((far > limit).sum()), len(far))
+    lines.append(f"| whole hands of adults, of other origin (some cut off at the wrist) | {len(far)} | {beyond} |")
     return lines
 
 
